@@ -1,0 +1,18 @@
+# Everything comes from the distribution's packages (the list is packages.txt) or from the CUDA toolkit. What is optional is
+# detected, told at configure time (CudacardsReport), and the rest works without it.
+find_package(Threads REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(dnnl REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
+pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
+find_package(OpenCV REQUIRED COMPONENTS core imgproc)
+find_package(OpenCV QUIET OPTIONAL_COMPONENTS imgcodecs)
+
+# The CUDA compiler is optional: without one the CPU build is complete in itself.
+include(CheckLanguage)
+check_language(CUDA)

@@ -1,0 +1,40 @@
+option(CUDACARDS_NATIVE "Compile for this machine's processor (-march=native)" ON)
+option(CUDACARDS_BUILD_TESTS "Build the tests" ON)
+option(CUDACARDS_BUILD_BENCH "Build the benchmarks" OFF)
+option(CUDACARDS_WERROR "Treat warnings as errors" ON)
+set(CUDACARDS_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them (address,undefined or thread)")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Release, RelWithDebInfo" FORCE)
+endif()
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CUDACARDS_CCACHE ccache)
+if(CUDACARDS_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CUDACARDS_CCACHE})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${CUDACARDS_CCACHE})
+endif()
+
+# The flags of every C++ target of the project, as one interface target.
+add_library(cudacards_flags INTERFACE)
+target_include_directories(cudacards_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(cudacards_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wno-unknown-pragmas>
+  # Results must not depend on how the compiler groups a product and a sum: the reference, the kernels' twins and two
+  # builds of the same source give the same bytes.
+  $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
+if(CUDACARDS_WERROR)
+  target_compile_options(cudacards_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
+endif()
+if(CUDACARDS_NATIVE)
+  target_compile_options(cudacards_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-march=native>)
+endif()
+if(CUDACARDS_SANITIZE)
+  target_compile_options(cudacards_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${CUDACARDS_SANITIZE} -fno-omit-frame-pointer -g>)
+  target_link_options(cudacards_flags INTERFACE -fsanitize=${CUDACARDS_SANITIZE})
+endif()

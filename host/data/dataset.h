@@ -1,0 +1,64 @@
+#pragma once
+// A folder of class folders as a data set: which pictures there are, what is on them, and what is wrong with the rest.
+// The user's folder is only ever read.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/runtime/buffer.h"
+
+namespace cudacards {
+
+struct Sample {
+  std::string path;
+  int label = 0;  // index in the class names that the split was scanned with
+};
+
+struct BadFile {
+  std::string path, reason;
+};
+
+/// Where pictures come from. Either root (with train/, valid/, test/ inside, or class folders right there), or the folders one by one.
+struct DatasetOptions {
+  std::string root, train, valid, test;
+  double holdout = 0.1;            // share of train that becomes valid where there is no valid; chosen by a hash of the file's name
+  double bad_limit = 0.10;         // more bad files than this share: Error
+  std::vector<std::string> classes;  // when not empty (a checkpoint's): match by name; unknown folders are an Error
+};
+
+struct Dataset {
+  std::vector<std::string> classes;  // sorted by name (byte order)
+  std::vector<Sample> train, valid, test;
+  std::vector<BadFile> skipped;      // not pictures by their name or kind: .DS_Store, links in circles, ...
+  std::string valid_source;          // "valid", or "10 % of train, by a hash of the name"
+};
+
+/// Lists files; opens none. Throws Error as the sketch in the documentation says.
+Dataset scan_dataset(const DatasetOptions& options);
+
+/// Decoded pictures of one split, (N,H,W,3) uint8 RGB in one piece of memory.
+class Pictures {
+ public:
+  int height() const { return height_; }
+  int width() const { return width_; }
+  std::int64_t size() const { return static_cast<std::int64_t>(samples_.size()); }
+  const std::uint8_t* pixels(std::int64_t i) const;
+  int label(std::int64_t i) const { return samples_[static_cast<std::size_t>(i)].label; }
+  const Sample& sample(std::int64_t i) const { return samples_[static_cast<std::size_t>(i)]; }
+  const std::vector<BadFile>& bad() const { return bad_; }
+
+ private:
+  friend Pictures decode_pictures(const std::vector<Sample>&, int, int, double, const std::vector<std::string>&);
+  int height_ = 0, width_ = 0;
+  std::vector<Sample> samples_;  // without the bad ones, order kept
+  std::vector<BadFile> bad_;
+  Buffer pixels_;
+};
+
+/// Decodes in parallel. Bad files are left out and listed; above `bad_limit` of all, or where a class loses its last picture, Error.
+Pictures decode_pictures(const std::vector<Sample>& samples, int height, int width, double bad_limit,
+                         const std::vector<std::string>& classes);
+
+}  // namespace cudacards

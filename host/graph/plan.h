@@ -1,0 +1,78 @@
+#pragma once
+// A graph made ready to run: fused, one implementation a node, every byte of memory placed once in one arena.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/graph/graph.h"
+#include "host/graph/parameters.h"
+#include "host/runtime/buffer.h"
+
+namespace cudacards {
+
+enum class Mode : std::uint8_t { kInfer, kTrain };
+
+/// Which families of implementations may be chosen; "reference" is always allowed as the last resort unless a family is named.
+enum class ImplChoice : std::uint8_t { kAuto, kHand, kVendor, kReference };
+
+struct PlanOptions {
+  int batch = 32;
+  DeviceKind device = DeviceKind::kCpu;
+  DType precision = DType::kF32;  // of activations and their gradients
+  Mode mode = Mode::kTrain;
+  ImplChoice impl = ImplChoice::kAuto;
+  bool fuse = true;
+};
+
+struct Refusal {
+  std::string implementation, reason;
+};
+
+/// One step of the plan: an operation after fusion.
+struct PlanNode {
+  std::string name;             // of its first layer
+  std::vector<int> layers;      // indices in the graph of all layers that it computes
+  std::shared_ptr<const Operation> operation;
+  Problem problem;
+  std::string implementation;   // empty for a view
+  std::vector<Refusal> refused;
+  double flops = 0;             // forward, whole batch
+  MemoryNeed memory;
+};
+
+class Plan {
+ public:
+  /// `parameters` must have been made from the same graph and outlive the plan. Throws Error where memory is short.
+  static Plan make(const Graph& graph, Parameters& parameters, const PlanOptions& options);
+  ~Plan();
+  Plan(Plan&&) noexcept;
+  Plan& operator=(Plan&&) noexcept;
+
+  /// Runs all nodes; no allocation. `step.training` chooses dropout and batch statistics and needs Mode::kTrain.
+  void forward(const ImageBatch& images, const Step& step);
+  void forward(const float* src, const Step& step);
+  /// From diff_logits() to gradients(). Every trainable gradient is overwritten. Stops where nothing below is trainable.
+  void backward(const Step& step);
+
+  const float* logits() const;  // (batch, classes)
+  float* diff_logits();
+  std::span<float> gradients(); // laid out as Parameters::values(); empty in Mode::kInfer
+
+  const PlanOptions& options() const;
+  const std::vector<PlanNode>& nodes() const;
+  std::size_t arena_bytes() const;
+  /// Everything that make() took: arena, gradients, packed weights.
+  std::size_t planned_bytes() const;
+
+  /// After a forward (and backward) of a step with a NaN or infinity: the first node, in the order of execution, that made one, as
+  /// "conv2d_1: dst" or "dense: diff weights"; empty when all is finite. Recomputes the step node by node, because the arena reuses memory.
+  std::string find_non_finite(const ImageBatch& images, const Step& step);
+
+ private:
+  struct State;
+  explicit Plan(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cudacards

@@ -1,0 +1,33 @@
+#pragma once
+// Activations that other operations can absorb. Softmax is an operation of its own: it looks at a whole row.
+
+#include <cstdint>
+
+namespace cudacards {
+
+enum class Activation : std::uint8_t { kNone, kRelu, kRelu6 };
+
+constexpr const char* name_of(Activation activation) {
+  switch (activation) {
+    case Activation::kNone: return "linear";
+    case Activation::kRelu: return "relu";
+    case Activation::kRelu6: return "relu6";
+  }
+  return "?";
+}
+
+template <class T>
+constexpr T apply(Activation activation, T x) {
+  if (activation == Activation::kNone) return x;
+  const T rectified = x > T(0) ? x : T(0);
+  return activation == Activation::kRelu6 && rectified > T(6) ? T(6) : rectified;
+}
+
+/// The derivative from the result y = apply(x): 1 strictly inside, 0 at and beyond the clamps.
+template <class T>
+constexpr T derivative_from_result(Activation activation, T y) {
+  if (activation == Activation::kNone) return T(1);
+  return y > T(0) && (activation != Activation::kRelu6 || y < T(6)) ? T(1) : T(0);
+}
+
+}  // namespace cudacards

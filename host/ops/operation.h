@@ -1,0 +1,137 @@
+#pragma once
+// An operation of the graph: a description that knows shapes and parameters, and an ordered list of named implementations.
+//
+// A plan asks each implementation in turn `supports(problem)`; the first yes is `make`d into a Kernel that lives as long as the
+// plan. The last entry of every list says yes to everything. Nothing above this folder knows what is inside a Kernel.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/ops/image_batch.h"
+#include "host/ops/tensor.h"
+#include "kernels/base/arch.h"
+#include "kernels/base/verdict.h"
+
+namespace cudacards {
+
+enum class DeviceKind : std::uint8_t { kCpu, kCuda, kEmulated };
+
+/// What a backward kernel does with a gradient that it is asked for. Accumulate adds to what is there (branches that fan in).
+enum class GradMode : std::uint8_t { kIgnore, kOverwrite, kAccumulate };
+
+/// How a parameter starts. Glorot (Glorot and Bengio, AISTATS 2010): uniform in +-sqrt(6 / (fan_in + fan_out)).
+/// He (He et al., ICCV 2015): normal with standard deviation sqrt(2 / fan_in).
+enum class Initialiser : std::uint8_t { kZeros, kOnes, kGlorotUniform, kHeNormal };
+
+struct ParameterSpec {
+  std::string name;  // "weights", "bias", "gamma", "beta", "mean", "variance"
+  Shape shape;       // weights: (K,R,S,C/groups) or (out,in)
+  Initialiser initialiser = Initialiser::kZeros;
+  std::int64_t fan_in = 1, fan_out = 1;  // for the initialisers
+  bool trainable = true;                 // running statistics are not
+  bool decays = false;                   // weight decay applies to weights, not to biases or batch norm
+};
+
+/// One node of a plan as an implementation sees it: sizes, types, and what will be asked of it.
+struct Problem {
+  std::vector<TensorDesc> src;  // batch included
+  TensorDesc dst;
+  bool training = false;                // forward may be called with Step::training and backward will be called
+  std::vector<bool> diff_src_wanted;    // one a src; all false where nothing below is trainable
+  bool diff_parameters_wanted = false;  // false when the layer is frozen
+  int node = 0;                         // index in the plan: the lane of this node's random numbers
+  int threads = 1;
+  DeviceKind device = DeviceKind::kCpu;
+  Arch arch;  // of a CUDA device
+};
+
+/// Memory that the plan provides for a kernel, in bytes. Every region is 64-byte aligned.
+struct MemoryNeed {
+  std::size_t workspace = 0;   // written by forward, read by the backward of the same step (a pool's argmax)
+  std::size_t scratchpad = 0;  // free for use inside one call; the plan shares one among all nodes
+  std::size_t packed = 0;      // kept between steps: parameters in the implementation's own layout or precision
+  bool backward_reads_src = true;
+  bool backward_reads_dst = false;
+};
+
+/// What differs from step to step. On a GPU a mirror of this lives in device memory, so that one captured graph serves all.
+struct Step {
+  bool training = false;      // dropout drops, batch norm uses and updates batch statistics
+  std::uint64_t seed = 0;     // of the run
+  std::uint64_t number = 0;   // of the optimizer step: the counter of this step's random numbers
+  bool parameters_changed = true;  // since this kernel's last forward: packed copies have to be made again
+};
+
+struct ForwardArgs {
+  Step step;
+  const ImageBatch* images = nullptr;    // for the operation that reads the graph's picture input, else null
+  std::span<const void* const> src;      // as Problem::src
+  void* dst = nullptr;
+  std::span<float* const> parameters;    // fp32 master values, as Operation::parameters(); running statistics are written
+  void* workspace = nullptr;
+  void* scratchpad = nullptr;
+  void* packed = nullptr;
+};
+
+struct BackwardArgs {
+  Step step;
+  std::span<const void* const> src;      // null where MemoryNeed::backward_reads_src is false
+  const void* dst = nullptr;             // null where backward_reads_dst is false
+  const void* diff_dst = nullptr;
+  std::span<void* const> diff_src;       // null where the mode is kIgnore
+  std::span<const GradMode> diff_src_mode;
+  std::span<const float* const> parameters;
+  std::span<float* const> diff_parameters;  // fp32; null for parameters that are not trainable
+  GradMode diff_parameters_mode = GradMode::kOverwrite;
+  void* workspace = nullptr;
+  void* scratchpad = nullptr;
+  void* packed = nullptr;
+};
+
+/// One node's implementation, ready to run. Not thread-safe: a plan runs one call at a time.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual MemoryNeed memory() const = 0;
+  virtual void forward(const ForwardArgs& args) = 0;
+  virtual void backward(const BackwardArgs& args);  // default: a programming error
+};
+
+class Operation;
+
+struct Implementation {
+  std::string_view name;    // "onednn:pool-fused", "reference"
+  std::string_view family;  // "hand", "vendor" or "reference": what --impl chooses by
+  Verdict (*supports)(const Operation&, const Problem&);
+  std::unique_ptr<Kernel> (*make)(const Operation&, const Problem&);
+};
+
+/// A description: immutable, without memory. Throws Error with a reason from infer_shape; the graph adds the layer's name.
+class Operation {
+ public:
+  virtual ~Operation() = default;
+  /// Keras' class name, for tables: "Conv2D", "MaxPooling2D", "Dense".
+  virtual std::string_view kind() const = 0;
+  /// The stem of automatic layer names: "conv2d", "max_pooling2d", "dense".
+  virtual std::string_view stem() const = 0;
+  virtual Shape infer_shape(std::span<const Shape> src) const = 0;
+  virtual std::vector<ParameterSpec> parameters(std::span<const Shape> src) const;
+  /// Of one forward pass; multiply-adds count as two. Backward is counted by the plan (twice this where both gradients are taken).
+  virtual double flops(std::span<const Shape> src) const;
+  /// Ordered by preference; the last supports everything.
+  virtual std::span<const Implementation> implementations(DeviceKind device) const = 0;
+  /// True where dst has the bytes of src in another shape: the plan gives both the same memory and runs nothing.
+  virtual bool is_view() const { return false; }
+
+  /// This operation with the given one, its only consumer, absorbed; null where they don't fuse. `dst` is this operation's
+  /// destination shape. Called repeatedly: conv2d takes ReLU, then the max pool.
+  virtual std::unique_ptr<Operation> fuse(const Operation& consumer, const Shape& dst) const;
+};
+
+}  // namespace cudacards

@@ -1,0 +1,57 @@
+#pragma once
+// Everything that decides a run, in one value: what the command line and a config file fill in, what run.toml and the checkpoint keep.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "host/data/augment.h"
+#include "host/graph/plan.h"
+#include "host/ops/optimizer.h"
+
+namespace cudacards {
+
+enum class ScheduleKind : std::uint8_t { kConstant, kCosine };
+
+struct RunConfig {
+  // what
+  std::string arch = "cnn";
+  std::string preset = "best";
+  std::string data;                 // root; or the three below; all empty: the generated deck
+  std::string data_train, data_valid, data_test;
+  std::string out;                  // run folder; empty: runs/<arch>-<n>
+  int image_size = 224;
+  // how long
+  int epochs = 40;
+  int batch = 32;
+  int patience = 0;                 // early stopping after so many epochs without a better validation loss; 0: off
+  int checkpoint_steps = 0;         // save `last` also every so many steps; 0: at the end of each epoch
+  // optimizer
+  OptimizerOptions optimizer;
+  float rate = 1e-3f;
+  ScheduleKind schedule = ScheduleKind::kConstant;
+  float warmup_epochs = 0;
+  float final_rate = 0.01f;         // cosine ends at rate * final_rate
+  float label_smoothing = 0;
+  float ema_decay = 0;              // 0: no averaging
+  // data
+  AugmentOptions augment;
+  // machine
+  DType precision = DType::kF32;
+  DeviceKind device = DeviceKind::kCpu;
+  ImplChoice impl = ImplChoice::kAuto;
+  int threads = 0;                  // 0: one a core; the effective count is stored
+  std::uint64_t seed = 1234;
+};
+
+/// Overwrites the fields that the preset decides: "notebook" (Keras' defaults) or "best". Throws UsageError for another name.
+void apply_preset(RunConfig& config, const std::string& preset);
+
+/// The effective configuration as TOML, every field, and back. from_toml is strict: unknown keys are a UsageError with a guess.
+std::string to_toml(const RunConfig& config);
+RunConfig run_config_from_toml(const std::string& text, const std::string& where);
+
+/// Throws UsageError for values that cannot be (batch 0, rate -1, ...).
+void validate(const RunConfig& config);
+
+}  // namespace cudacards
