@@ -10,8 +10,7 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
-find_package(OpenCV REQUIRED COMPONENTS core imgproc)
-find_package(OpenCV QUIET OPTIONAL_COMPONENTS imgcodecs)
+find_package(OpenCVModules REQUIRED)
 
 # The CUDA compiler is optional: without one the CPU build is complete in itself.
 include(CheckLanguage)

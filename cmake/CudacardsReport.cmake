@@ -1,7 +1,7 @@
 # What this build has, a line each.
 message(STATUS "cudacards ${PROJECT_VERSION} (${CMAKE_BUILD_TYPE})")
 message(STATUS "  oneDNN       ${dnnl_VERSION}")
-message(STATUS "  OpenCV       ${OpenCV_VERSION}")
+message(STATUS "  OpenCV       ${OpenCVModules_VERSION}")
 if(TARGET opencv_imgcodecs)
   message(STATUS "  imgcodecs    yes: PNG, WebP, BMP, ... besides JPEG")
 else()

@@ -1,0 +1,1 @@
+#include "host/train/run_config.h"

@@ -1,0 +1,16 @@
+#include "models/builders.h"
+
+namespace cudacards {
+
+// The notebook's "Sequential": 38,575,157 parameters at 224 x 224 x 3 and 53 classes.
+Graph mlp(const ModelSpec& spec) {
+  Graph g;
+  Node x = g.image(spec.height, spec.width);  // (N,H,W,3) uint8
+  x = g.flatten(g.rescale(x, 1.0f / 255));
+  for (const int units : {256, 128}) {
+    x = g.dropout(g.dense(x, units, Activation::kRelu), 0.5f);
+  }
+  return std::move(g).logits(g.dense(x, spec.classes));
+}
+
+}  // namespace cudacards

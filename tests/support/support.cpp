@@ -1,0 +1,1 @@
+#include "host/runtime/error.h"
