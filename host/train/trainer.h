@@ -1,0 +1,29 @@
+#pragma once
+// A run from configuration to checkpoints: folder in, trained model out.
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "host/train/metrics.h"
+#include "host/train/run_config.h"
+
+namespace cudacards {
+
+struct TrainOptions {
+  RunConfig config;
+  std::string resume;                            // run folder; empty: a new run
+  bool quiet = false;
+  const std::atomic<int>* stop_requested = nullptr;  // set to non-zero by a signal handler: finish the step, save, return
+};
+
+struct TrainResult {
+  std::string run;                               // the run's folder
+  std::vector<EpochMetrics> epochs;
+  bool stopped = false;                          // by stop_requested; resume with `cudacards train --resume RUN`
+};
+
+/// Throws Error; whatever was saved before stays whole. A resumed run continues byte for byte where it stood.
+TrainResult train(const TrainOptions& options);
+
+}  // namespace cudacards
