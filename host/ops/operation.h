@@ -15,12 +15,11 @@
 
 #include "host/ops/image_batch.h"
 #include "host/ops/tensor.h"
+#include "host/runtime/device.h"
 #include "kernels/base/arch.h"
 #include "kernels/base/verdict.h"
 
 namespace cudacards {
-
-enum class DeviceKind : std::uint8_t { kCpu, kCuda, kEmulated };
 
 /// What a backward kernel does with a gradient that it is asked for. Accumulate adds to what is there (branches that fan in).
 enum class GradMode : std::uint8_t { kIgnore, kOverwrite, kAccumulate };
