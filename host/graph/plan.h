@@ -1,6 +1,7 @@
 #pragma once
 // A graph made ready to run: fused, one implementation a node, every byte of memory placed once in one arena.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,7 +14,7 @@ namespace cudacards {
 
 enum class Mode : std::uint8_t { kInfer, kTrain };
 
-/// Which families of implementations may be chosen; "reference" is always allowed as the last resort unless a family is named.
+/// Which family of implementations is preferred: the whole ordered list, one family first, or the reference alone.
 enum class ImplChoice : std::uint8_t { kAuto, kHand, kVendor, kReference };
 
 struct PlanOptions {
@@ -34,7 +35,9 @@ struct PlanNode {
   std::string name;             // of its first layer
   std::vector<int> layers;      // indices in the graph of all layers that it computes
   std::shared_ptr<const Operation> operation;
+  std::vector<int> inputs;      // indices of plan nodes; -1: the graph's input
   Problem problem;
+  bool runs_backward = false;   // something at or below this node is trainable
   std::string implementation;   // empty for a view
   std::vector<Refusal> refused;
   double flops = 0;             // forward, whole batch
@@ -65,12 +68,14 @@ class Plan {
   /// Everything that make() took: arena, gradients, packed weights.
   std::size_t planned_bytes() const;
 
-  /// After a forward (and backward) of a step with a NaN or infinity: the first node, in the order of execution, that made one, as
-  /// "conv2d_1: dst" or "dense: diff weights"; empty when all is finite. Recomputes the step node by node, because the arena reuses memory.
-  std::string find_non_finite(const ImageBatch& images, const Step& step);
+  /// After a step with a NaN or infinity: where the first one was, in the order of execution: "conv2d_1/weights", "conv2d_1: dst",
+  /// "logits: gradient", "dense: diff dense/weights"; empty when all is finite. Runs the step again node by node, because the arena reuses
+  /// memory; `loss` has to fill diff_logits() from logits() as in the step itself.
+  std::string find_non_finite(const ImageBatch& images, const Step& step, const std::function<void()>& loss);
+
+  struct State;  // plan_state.h; for the graph room alone
 
  private:
-  struct State;
   explicit Plan(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -1,0 +1,265 @@
+// Plan::make: fuse, choose, place, bind.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "host/graph/arena_plan.h"
+#include "host/graph/fusion.h"
+#include "host/graph/plan_state.h"
+#include "host/runtime/error.h"
+#include "host/runtime/threads.h"
+
+namespace cudacards {
+namespace {
+
+using State = Plan::State;
+
+std::string_view family_of(ImplChoice choice) {
+  switch (choice) {
+    case ImplChoice::kHand: return "hand";
+    case ImplChoice::kVendor: return "vendor";
+    case ImplChoice::kReference: return "reference";
+    case ImplChoice::kAuto: break;
+  }
+  return "";
+}
+
+std::vector<PlanValue> make_values(const Graph& graph, const std::vector<FusedStep>& steps, const PlanOptions& options) {
+  std::vector<PlanValue> values(1);
+  values[0].desc = {graph.input_shape().with_batch(options.batch),
+                    graph.input_kind() == InputKind::kImage ? DType::kU8 : options.precision};
+  for (const auto& step : steps) {
+    PlanValue value;
+    value.storage = static_cast<int>(values.size());
+    const Layer& last = graph.layers()[static_cast<std::size_t>(step.layers.back())];
+    value.desc = {last.shape.with_batch(options.batch), options.precision};
+    if (step.operation->is_view()) value.storage = values[static_cast<std::size_t>(step.inputs.front() + 1)].storage;
+    values.push_back(std::move(value));
+  }
+  // Scores and their gradient are fp32 whatever the precision: the loss is taken from them.
+  const int logits = values.back().storage;
+  for (auto& value : values) {
+    if (value.storage == logits) value.desc.type = DType::kF32;
+  }
+  return values;
+}
+
+bool has_trainable_parameters(const Graph& graph, const FusedStep& step) {
+  return std::any_of(step.layers.begin(), step.layers.end(), [&](int i) {
+    const Layer& layer = graph.layers()[static_cast<std::size_t>(i)];
+    return layer.trainable && std::any_of(layer.parameters.begin(), layer.parameters.end(), [](const auto& p) { return p.trainable; });
+  });
+}
+
+PlanNode make_node(const Graph& graph, const FusedStep& step, std::size_t index, std::vector<PlanValue>& values,
+                   const PlanOptions& options) {
+  PlanNode node;
+  node.name = graph.layers()[static_cast<std::size_t>(step.layers.front())].name;
+  node.layers = step.layers;
+  node.operation = step.operation;
+  node.inputs = step.inputs;
+
+  const bool training = options.mode == Mode::kTrain;
+  Problem& problem = node.problem;
+  std::vector<Shape> src_shapes;
+  for (const int input : step.inputs) {
+    const PlanValue& value = values[static_cast<std::size_t>(input + 1)];
+    problem.src.push_back(value.desc);
+    problem.diff_src_wanted.push_back(training && value.needs_gradient);
+    src_shapes.push_back(value.desc.shape);
+  }
+  PlanValue& result = values[index + 1];
+  problem.dst = result.desc;
+  problem.training = training;
+  problem.diff_parameters_wanted = training && has_trainable_parameters(graph, step);
+  problem.node = step.layers.front();
+  problem.threads = threads();
+  problem.device = options.device;
+
+  result.needs_gradient = problem.diff_parameters_wanted ||
+                          std::any_of(problem.diff_src_wanted.begin(), problem.diff_src_wanted.end(), [](bool wanted) { return wanted; });
+  node.runs_backward = result.needs_gradient && !step.operation->is_view();
+  node.flops = step.operation->flops(src_shapes);
+  return node;
+}
+
+std::unique_ptr<Kernel> choose(PlanNode& node, ImplChoice choice) {
+  const std::string_view family = family_of(choice);
+  const auto all = node.operation->implementations(node.problem.device);
+  std::vector<const Implementation*> ordered;
+  for (const auto& implementation : all) ordered.push_back(&implementation);
+  std::stable_partition(ordered.begin(), ordered.end(), [&](const auto* i) { return i->family == family; });
+
+  for (const Implementation* implementation : ordered) {
+    if (choice == ImplChoice::kReference && implementation->family != family) break;
+    const Verdict verdict = implementation->supports(*node.operation, node.problem);
+    if (!verdict) {
+      node.refused.push_back({std::string(implementation->name), verdict.reason()});
+      continue;
+    }
+    auto kernel = implementation->make(*node.operation, node.problem);
+    node.implementation = implementation->name;
+    node.memory = kernel->memory();
+    return kernel;
+  }
+  std::string reasons;
+  for (const auto& refusal : node.refused) reasons += fmt::format("; {}: {}", refusal.implementation, refusal.reason);
+  throw Error(fmt::format("{}: no implementation on this device{}", node.name, reasons));
+}
+
+// Time: node i runs forward at i, the loss at n, node i backward at 2n - i. Everything ends at 2n + 1.
+class MemoryPlanner {
+ public:
+  explicit MemoryPlanner(State& state) : state_(state), n_(static_cast<int>(state.nodes.size())) {}
+
+  void place() {
+    add_values();
+    add_workspaces();
+    std::vector<MemoryBlock> blocks;
+    for (const auto& [block, target] : wanted_) blocks.push_back(block);
+    const std::size_t bytes = place_blocks(blocks);
+    state_.arena = Buffer(bytes, "the plan's arena");
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (blocks[i].bytes > 0) *wanted_[i].second = state_.arena.data() + blocks[i].offset;
+    }
+    place_packed();
+  }
+
+ private:
+  int backward_time(int node) const { return 2 * n_ - node; }
+
+  void want(std::size_t bytes, int first, int last, void** target) { wanted_.push_back({{bytes, first, last}, target}); }
+
+  void add_values() {
+    const auto count = state_.values.size();
+    std::vector<int> first(count, 2 * n_ + 1), last(count, -1), diff_first(count, 2 * n_ + 1);
+    const auto touch = [&](int value, int time) {
+      const auto s = static_cast<std::size_t>(state_.values[static_cast<std::size_t>(value)].storage);
+      first[s] = std::min(first[s], time);
+      last[s] = std::max(last[s], time);
+    };
+    for (int i = 0; i < n_; ++i) {
+      const PlanNode& node = state_.nodes[static_cast<std::size_t>(i)];
+      touch(i + 1, i);
+      if (node.runs_backward && node.memory.backward_reads_dst) touch(i + 1, backward_time(i));
+      for (std::size_t s = 0; s < node.inputs.size(); ++s) {
+        touch(node.inputs[s] + 1, i);
+        if (node.inputs[s] < 0) touch(0, 0);
+        if (node.runs_backward && node.memory.backward_reads_src) touch(node.inputs[s] + 1, backward_time(i));
+        const auto storage = static_cast<std::size_t>(state_.input(node, s).storage);
+        if (node.runs_backward && node.problem.diff_src_wanted[s]) diff_first[storage] = std::min(diff_first[storage], backward_time(i));
+      }
+    }
+    const auto logits = static_cast<std::size_t>(state_.values.back().storage);
+    last[logits] = 2 * n_ + 1;  // readable until the next forward
+    diff_first[logits] = n_;
+    for (std::size_t v = 0; v < count; ++v) {
+      PlanValue& value = state_.values[v];
+      if (value.storage != static_cast<int>(v) || (v == 0 && state_.input_kind == InputKind::kImage)) continue;
+      want(value.desc.bytes(), first[v], last[v], &value.data);
+      const bool has_diff = value.needs_gradient || v == logits;
+      if (state_.options.mode == Mode::kTrain && has_diff) {
+        want(value.desc.bytes(), diff_first[v], v == logits ? 2 * n_ + 1 : backward_time(static_cast<int>(v) - 1), &value.diff);
+      }
+    }
+  }
+
+  void add_workspaces() {
+    for (int i = 0; i < n_; ++i) {
+      const PlanNode& node = state_.nodes[static_cast<std::size_t>(i)];
+      BoundNode& bound = state_.bound[static_cast<std::size_t>(i)];
+      want(node.memory.workspace, i, node.runs_backward ? backward_time(i) : i, &bound.workspace);
+      want(node.memory.scratchpad, i, i, &bound.forward_scratchpad);
+      if (node.runs_backward) want(node.memory.scratchpad, backward_time(i), backward_time(i), &bound.backward_scratchpad);
+    }
+  }
+
+  void place_packed() {
+    std::size_t bytes = 0;
+    for (const auto& node : state_.nodes) bytes += align_up(node.memory.packed);
+    state_.packed = Buffer(bytes, "the plan's packed weights");
+    std::size_t offset = 0;
+    for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
+      const std::size_t need = state_.nodes[i].memory.packed;
+      if (need > 0) state_.bound[i].packed = state_.packed.data() + offset;
+      offset += align_up(need);
+    }
+  }
+
+  State& state_;
+  const int n_;
+  std::vector<std::pair<MemoryBlock, void**>> wanted_;
+};
+
+void bind_parameters(State& state, std::size_t i) {
+  const PlanNode& node = state.nodes[i];
+  BoundNode& bound = state.bound[i];
+  for (const int layer : node.layers) {
+    for (const auto& parameter : state.parameters->list()) {
+      if (parameter.layer != layer) continue;
+      float* values = state.parameters->values(parameter).data();
+      bound.parameters.push_back(values);
+      bound.parameters_read.push_back(values);
+      const bool wanted = state.options.mode == Mode::kTrain && parameter.trainable;
+      bound.diff_parameters.push_back(wanted ? state.gradients.as<float>().data() + parameter.begin : nullptr);
+    }
+  }
+}
+
+void bind_tensors(State& state) {
+  for (auto& value : state.values) {
+    value.data = state.values[static_cast<std::size_t>(value.storage)].data;
+    value.diff = state.values[static_cast<std::size_t>(value.storage)].diff;
+  }
+  // Backward runs from the last node to the first: who writes a gradient first sets it, the others add.
+  std::vector<bool> written(state.values.size(), false);
+  for (std::size_t i = state.nodes.size(); i-- > 0;) {
+    const PlanNode& node = state.nodes[i];
+    BoundNode& bound = state.bound[i];
+    const PlanValue& result = state.values[i + 1];
+    bound.dst = result.data;
+    bound.diff_dst = result.diff;
+    bound.backward_dst = node.memory.backward_reads_dst ? result.data : nullptr;
+    for (std::size_t s = 0; s < node.inputs.size(); ++s) {
+      const PlanValue& src = state.input(node, s);
+      bound.src.push_back(src.data);
+      bound.backward_src.push_back(node.memory.backward_reads_src ? src.data : nullptr);
+      GradMode mode = GradMode::kIgnore;
+      if (node.runs_backward && node.problem.diff_src_wanted[s]) {
+        mode = written[static_cast<std::size_t>(src.storage)] ? GradMode::kAccumulate : GradMode::kOverwrite;
+        written[static_cast<std::size_t>(src.storage)] = true;
+      }
+      bound.diff_src_mode.push_back(mode);
+      bound.diff_src.push_back(mode == GradMode::kIgnore ? nullptr : src.diff);
+    }
+    bind_parameters(state, i);
+  }
+}
+
+}  // namespace
+
+Plan Plan::make(const Graph& graph, Parameters& parameters, const PlanOptions& options) {
+  CUDACARDS_CHECK(options.batch > 0);
+  auto state = std::make_unique<State>();
+  state->options = options;
+  state->input_kind = graph.input_kind();
+  state->parameters = &parameters;
+
+  const auto steps = fuse_layers(graph, options.fuse);
+  state->values = make_values(graph, steps, options);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    state->nodes.push_back(make_node(graph, steps[i], i, state->values, options));
+    PlanNode& node = state->nodes.back();
+    state->kernels.push_back(node.operation->is_view() ? nullptr : choose(node, options.impl));
+  }
+  state->bound.resize(steps.size());
+  MemoryPlanner(*state).place();
+  if (options.mode == Mode::kTrain) {
+    state->gradients = Buffer(static_cast<std::size_t>(parameters.size()) * sizeof(float), "the gradients");
+  }
+  bind_tensors(*state);
+  return Plan(std::move(state));
+}
+
+}  // namespace cudacards
