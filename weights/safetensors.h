@@ -1,22 +1,41 @@
 #pragma once
 // safetensors: 8 bytes header length (little endian), a JSON header, then raw tensor data. Crash-safe to write, strict to read.
-// Format: https://github.com/huggingface/safetensors (F32, BF16, F64, I64, U8, ... ; this reader takes the types below).
+// Format: https://github.com/huggingface/safetensors. Of its types this program takes those below.
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "weights/file_calls.h"
+#include "weights/mapped_file.h"
 
 namespace cudacards {
 
 enum class SafetensorsType : std::uint8_t { kF32, kF64, kBf16, kF16, kI32, kI64, kU8 };
 
+std::size_t size_of(SafetensorsType type);
+const char* name_of(SafetensorsType type);  // "F32", as in the file
+
 struct TensorView {
   std::string name;
   SafetensorsType type = SafetensorsType::kF32;
   std::vector<std::int64_t> shape;
-  std::span<const std::byte> bytes;
+  std::span<const std::byte> bytes;  // row-major, little endian; not necessarily aligned to the type
+};
+
+/// fp32 values as a tensor to write. The values must outlive the view.
+TensorView float_tensor(std::string name, std::vector<std::int64_t> shape, std::span<const float> values);
+
+/// What this reader accepts beyond the format's own rules: far above any real model, far below what would cost memory.
+struct SafetensorsLimits {
+  static constexpr std::uint64_t kHeaderBytes = 100'000'000;  // as the format's reference implementation
+  static constexpr std::size_t kTensors = 65'536;
+  static constexpr std::size_t kMetadataEntries = 65'536;
+  static constexpr std::size_t kRank = 8;
 };
 
 /// An open file, memory-mapped read-only; views point into it. Every rule of the format is checked when it is opened: lengths, overlaps,
@@ -24,30 +43,33 @@ struct TensorView {
 class SafetensorsFile {
  public:
   static SafetensorsFile open(const std::string& path);
-  SafetensorsFile(SafetensorsFile&&) noexcept;
-  SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
-  ~SafetensorsFile();
 
+  const std::string& path() const { return file_.path(); }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  /// In the order of their bytes in the file.
   const std::vector<TensorView>& tensors() const { return tensors_; }
-  const TensorView* find(const std::string& name) const;
-  const std::string& path() const { return path_; }
-  /// Values as fp32 (from F32, F16, BF16, F64); throws Error naming the tensor for other types, for another shape than `shape`, and for
-  /// a NaN or infinity.
-  std::vector<float> read_floats(const std::string& name, const std::vector<std::int64_t>& shape) const;
+  const TensorView* find(std::string_view name) const;
+
+  /// Throws Error naming the tensor when it is missing, not of a floating-point type (F32, F16, BF16, F64), of another shape than
+  /// `shape`, or has a value that is NaN, infinite or too large for fp32.
+  void check_floats(std::string_view name, const std::vector<std::int64_t>& shape) const;
+  /// check_floats, then the values as fp32.
+  std::vector<float> read_floats(std::string_view name, const std::vector<std::int64_t>& shape) const;
+  void read_floats(std::string_view name, const std::vector<std::int64_t>& shape, std::span<float> dst) const;
 
  private:
-  SafetensorsFile() = default;
-  std::string path_;
+  explicit SafetensorsFile(MappedFile file) : file_(std::move(file)) {}
+  const TensorView& floats(std::string_view name, const std::vector<std::int64_t>& shape) const;
+
+  MappedFile file_;
   std::map<std::string, std::string> metadata_;
   std::vector<TensorView> tensors_;
-  void* mapping_ = nullptr;
-  std::size_t mapped_bytes_ = 0;
+  std::vector<std::uint32_t> by_name_;  // indices in tensors_, sorted by name
 };
 
-/// Writes to a temporary file in the same folder, fsync, verify by reading back, rename, fsync of the folder: at every moment `path` is
-/// either the old file or the new one, whole. On any failure the temporary is removed, the old file stays, Error says what and where.
+/// Replaces `path` in a crash-safe way (weights/atomic_file.h). Throws Error for what open() would refuse, before anything is
+/// written, and for every failure of the disk. The same arguments give the same bytes.
 void write_safetensors(const std::string& path, const std::vector<TensorView>& tensors,
-                       const std::map<std::string, std::string>& metadata);
+                       const std::map<std::string, std::string>& metadata, const FileCalls& calls = system_file_calls());
 
 }  // namespace cudacards

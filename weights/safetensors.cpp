@@ -1,1 +1,0 @@
-#include "weights/safetensors.h"
