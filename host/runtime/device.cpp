@@ -82,13 +82,6 @@ const char* name_of(DeviceKind kind) {
   return "?";
 }
 
-DeviceKind device_kind(const std::string& name) {
-  const std::vector<std::string> known = {"cpu", "cuda"};
-  if (name == "cpu") return DeviceKind::kCpu;
-  if (name == "cuda") return DeviceKind::kCuda;
-  throw UsageError(fmt::format("no kind of device is named \"{}\"{}; known: cpu, cuda", name, did_you_mean(name, known)));
-}
-
 GpuList list_gpus() {
   GpuList list;
   const Driver driver;

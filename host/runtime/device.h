@@ -13,8 +13,7 @@ namespace cudacards {
 
 enum class DeviceKind : std::uint8_t { kCpu, kCuda, kEmulated };
 
-const char* name_of(DeviceKind kind);           // "cpu", "cuda", "emulated"
-DeviceKind device_kind(const std::string& name);  // throws UsageError with the known names
+const char* name_of(DeviceKind kind);  // "cpu", "cuda", "emulated"
 
 struct GpuDevice {
   int index = 0;

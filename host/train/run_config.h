@@ -2,8 +2,8 @@
 // Everything that decides a run, in one value: what the command line and a config file fill in, what run.toml and the checkpoint keep.
 
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "host/data/augment.h"
 #include "host/graph/plan.h"
@@ -46,9 +46,14 @@ struct RunConfig {
 
 /// Overwrites the fields that the preset decides: "notebook" (Keras' defaults) or "best". Throws UsageError for another name.
 void apply_preset(RunConfig& config, const std::string& preset);
+const std::vector<std::string>& preset_names();
 
-/// The effective configuration as TOML, every field, and back. from_toml is strict: unknown keys are a UsageError with a guess.
+/// The effective configuration as TOML, every field.
 std::string to_toml(const RunConfig& config);
+/// Overwrites the fields that the text names. Strict: an unknown key or another type is a UsageError that names line and key, and
+/// guesses; `where` is the file's name for it.
+void apply_toml(RunConfig& config, const std::string& text, const std::string& where);
+/// The text's preset for the text's arch, then the text's other fields on top.
 RunConfig run_config_from_toml(const std::string& text, const std::string& where);
 
 /// Throws UsageError for values that cannot be (batch 0, rate -1, ...).

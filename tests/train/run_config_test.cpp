@@ -1,0 +1,149 @@
+// The configuration of a run survives its file, refuses what it doesn't know, and the notebook's preset is Keras' defaults.
+
+#include "host/train/run_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "host/runtime/error.h"
+
+namespace cudacards {
+namespace {
+
+using testing::HasSubstr;
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "(no error)";
+}
+
+std::string refusal_of(const std::string& toml) {
+  return message_of([&] { run_config_from_toml(toml, "my.toml"); });
+}
+
+TEST(RunConfigToml, KeepsEveryFieldThroughTheFile) {
+  RunConfig config;
+  config.arch = "mlp";
+  config.preset = "notebook";
+  config.data = "a folder/with \"quotes\"\\and\nlines";
+  config.data_test = "t";
+  config.out = "o";
+  config.image_size = 96;
+  config.epochs = 3;
+  config.batch = 7;
+  config.patience = 4;
+  config.checkpoint_steps = 11;
+  config.optimizer = {.kind = OptimizerKind::kSgd, .beta1 = 0.8f, .beta2 = 0.99f, .epsilon = 1e-7f, .momentum = 0.5f, .weight_decay = 0.3f};
+  config.rate = 1.0f / 3;  // needs all digits of a float
+  config.schedule = ScheduleKind::kCosine;
+  config.warmup_epochs = 2;
+  config.final_rate = 0.125f;
+  config.label_smoothing = 0.1f;
+  config.ema_decay = 0.999f;
+  config.augment = {.rotation_degrees = 1, .scale = 0.2f, .shift = 0.3f, .perspective = 0.1f, .brightness = 0.5f, .contrast = 0.6f,
+                    .blur_probability = 0.7f, .blur_sigma = 8, .erase_probability = 0.9f, .erase_area = 0.15f};
+  config.precision = DType::kBf16;
+  config.impl = ImplChoice::kReference;
+  config.threads = 5;
+  config.seed = 1'234'567'890'123'456'789;
+
+  const std::string text = to_toml(config);
+  const RunConfig again = run_config_from_toml(text, "run.toml");
+
+  EXPECT_EQ(to_toml(again), text);
+  EXPECT_EQ(again.data, config.data);
+  EXPECT_EQ(again.rate, config.rate);
+  EXPECT_EQ(again.optimizer.kind, OptimizerKind::kSgd);
+  EXPECT_EQ(again.seed, config.seed);
+  EXPECT_EQ(again.precision, DType::kBf16);
+  EXPECT_EQ(again.augment.blur_sigma, 8);
+}
+
+TEST(RunConfigToml, StartsFromThePresetThatTheFileNames) {
+  const RunConfig config = run_config_from_toml("[run]\npreset = \"notebook\"\n[training]\nbatch = 8\n", "my.toml");
+  EXPECT_EQ(config.epochs, 10);
+  EXPECT_EQ(config.batch, 8);
+  EXPECT_EQ(config.optimizer.kind, OptimizerKind::kAdam);
+}
+
+TEST(RunConfigToml, TakesAWholeNumberWhereANumberIsWanted) {
+  EXPECT_EQ(run_config_from_toml("[augment]\nrotation_degrees = 10", "my.toml").augment.rotation_degrees, 10.0f);
+}
+
+TEST(RunConfigToml, RefusesWhatItDoesNotKnowAndGuesses) {
+  EXPECT_THAT(refusal_of("[training]\nepoch = 3"), HasSubstr("my.toml: unknown key \"training.epoch\" (line 2), did you mean \"training.epochs\"?"));
+  EXPECT_THAT(refusal_of("[trainning]\nepochs = 3"), HasSubstr("did you mean \"training\"?"));
+  EXPECT_THAT(refusal_of("epochs = 3"), HasSubstr("unknown key \"epochs\""));
+  EXPECT_THAT(refusal_of("run = 3"), HasSubstr("must be a section"));
+  EXPECT_THAT(refusal_of("[machine]\nprecision = \"fp23\""), HasSubstr("did you mean \"fp32\"?"));
+  EXPECT_THAT(refusal_of("[run]\npreset = \"bset\""), HasSubstr("did you mean \"best\"?"));
+}
+
+TEST(RunConfigToml, RefusesTheWrongTypeWithItsLine) {
+  EXPECT_THAT(refusal_of("[training]\nepochs = \"3\""), HasSubstr("training.epochs (line 2): expected a whole number"));
+  EXPECT_THAT(refusal_of("[training]\nepochs = 3.5"), HasSubstr("expected a whole number"));
+  EXPECT_THAT(refusal_of("[training]\nepochs = 3000000000"), HasSubstr("expected a whole number in range"));
+  EXPECT_THAT(refusal_of("[run]\nseed = -1"), HasSubstr("expected a whole number in range"));
+  EXPECT_THAT(refusal_of("[run]\narch = 1"), HasSubstr("expected text"));
+  EXPECT_THAT(refusal_of("[run\n"), HasSubstr("my.toml: not TOML in line"));
+}
+
+TEST(RunConfigPreset, NotebookIsKerasDefaultsWhateverWasSetBefore) {
+  RunConfig config;
+  apply_preset(config, "best");
+  config.seed = 1;
+  apply_preset(config, "notebook");
+  EXPECT_EQ(config.preset, "notebook");
+  EXPECT_EQ(config.optimizer.kind, OptimizerKind::kAdam);
+  EXPECT_EQ(config.optimizer.epsilon, 1e-7f);
+  EXPECT_EQ(config.rate, 1e-3f);
+  EXPECT_EQ(config.schedule, ScheduleKind::kConstant);
+  EXPECT_EQ(config.batch, 32);
+  EXPECT_EQ(config.epochs, 10);
+  EXPECT_EQ(config.precision, DType::kF32);
+  EXPECT_EQ(config.seed, 1234u);
+  EXPECT_EQ(config.label_smoothing, 0);
+  EXPECT_EQ(config.optimizer.weight_decay, 0);
+  EXPECT_FALSE(config.augment.enabled());
+}
+
+TEST(RunConfigPreset, BestAugments) {
+  RunConfig config;
+  apply_preset(config, "best");
+  EXPECT_TRUE(config.augment.enabled());
+  EXPECT_EQ(config.optimizer.kind, OptimizerKind::kAdamW);
+}
+
+class RunConfigValidate : public testing::TestWithParam<std::pair<const char*, std::function<void(RunConfig&)>>> {};
+
+TEST_P(RunConfigValidate, RefusesTheValueAndNamesIt) {
+  const auto& [name, spoil] = GetParam();
+  RunConfig config;
+  EXPECT_NO_THROW(validate(config));
+  spoil(config);
+  EXPECT_THAT(message_of([&] { validate(config); }), HasSubstr(name));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Fields, RunConfigValidate,
+    testing::Values(std::pair{"epochs = 0", [](RunConfig& c) { c.epochs = 0; }}, std::pair{"batch = 0", [](RunConfig& c) { c.batch = 0; }},
+                    std::pair{"learning rate = -1", [](RunConfig& c) { c.rate = -1; }},
+                    std::pair{"learning rate = nan", [](RunConfig& c) { c.rate = NAN; }},
+                    std::pair{"image size = 7", [](RunConfig& c) { c.image_size = 7; }},
+                    std::pair{"label smoothing = 1", [](RunConfig& c) { c.label_smoothing = 1; }},
+                    std::pair{"EMA decay = nan", [](RunConfig& c) { c.ema_decay = NAN; }},
+                    std::pair{"warm-up epochs = inf", [](RunConfig& c) { c.warmup_epochs = INFINITY; }},
+                    std::pair{"perspective = 0.5", [](RunConfig& c) { c.augment.perspective = 0.5f; }},
+                    std::pair{"threads = -1", [](RunConfig& c) { c.threads = -1; }},
+                    std::pair{"seed = 18446744073709551615", [](RunConfig& c) { c.seed = ~std::uint64_t{0}; }},
+                    std::pair{"use one way", [](RunConfig& c) { c.data = "a", c.data_train = "b"; }},
+                    std::pair{"without --train", [](RunConfig& c) { c.data_valid = "b"; }}));
+
+}  // namespace
+}  // namespace cudacards
