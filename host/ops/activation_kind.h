@@ -16,10 +16,11 @@ constexpr const char* name_of(Activation activation) {
   return "?";
 }
 
+/// A NaN stays a NaN, so that a run that has gone wrong shows it.
 template <class T>
 constexpr T apply(Activation activation, T x) {
   if (activation == Activation::kNone) return x;
-  const T rectified = x > T(0) ? x : T(0);
+  const T rectified = x <= T(0) ? T(0) : x;
   return activation == Activation::kRelu6 && rectified > T(6) ? T(6) : rectified;
 }
 

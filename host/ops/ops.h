@@ -164,7 +164,8 @@ class Add final : public Operation {
 
 /// Batch normalisation over all but the last dimension (Ioffe and Szegedy, ICML 2015), then an optional activation.
 /// Training: batch mean and biased variance; running = momentum * running + (1 - momentum) * batch (Keras' convention).
-/// Inference: running statistics. Parameters: gamma, beta, mean, variance (the last two not trainable).
+/// Inference: running statistics; a frozen layer (Problem::diff_parameters_wanted is false) uses them in training too and leaves them
+/// alone, as Keras does. Parameters: gamma, beta, mean, variance (the last two not trainable).
 class BatchNorm final : public Operation {
  public:
   explicit BatchNorm(float momentum = 0.99f, float epsilon = 1e-3f, Activation activation = Activation::kNone)

@@ -1,0 +1,30 @@
+#include "host/ops/ops.h"
+#include "host/ops/reference/implementations.h"
+#include "host/ops/sources.h"
+
+namespace cudacards {
+
+Shape BatchNorm::infer_shape(std::span<const Shape> src) const { return only_source(src); }
+
+std::vector<ParameterSpec> BatchNorm::parameters(std::span<const Shape> src) const {
+  const Shape& shape = only_source(src);
+  const Shape channels{shape[shape.rank() - 1]};
+  return {{.name = "gamma", .shape = channels, .initialiser = Initialiser::kOnes},
+          {.name = "beta", .shape = channels},
+          {.name = "mean", .shape = channels, .trainable = false},
+          {.name = "variance", .shape = channels, .initialiser = Initialiser::kOnes, .trainable = false}};
+}
+
+std::unique_ptr<Operation> BatchNorm::fuse(const Operation& consumer, const Shape&) const {
+  const auto* layer = dynamic_cast<const ActivationLayer*>(&consumer);
+  if (!layer || activation != Activation::kNone) return nullptr;
+  return std::make_unique<BatchNorm>(momentum, epsilon, layer->activation);
+}
+
+std::span<const Implementation> BatchNorm::implementations(DeviceKind device) const {
+  static const std::array kCpu = {kReferenceBatchNorm};
+  if (device != DeviceKind::kCpu) return {};
+  return kCpu;
+}
+
+}  // namespace cudacards

@@ -1,0 +1,15 @@
+#include "host/ops/ops.h"
+#include "host/ops/reference/implementations.h"
+#include "host/ops/sources.h"
+
+namespace cudacards {
+
+Shape Softmax::infer_shape(std::span<const Shape> src) const { return only_source(src); }
+
+std::span<const Implementation> Softmax::implementations(DeviceKind device) const {
+  static const std::array kCpu = {kReferenceSoftmax};
+  if (device != DeviceKind::kCpu) return {};
+  return kCpu;
+}
+
+}  // namespace cudacards
