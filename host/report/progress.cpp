@@ -1,1 +1,60 @@
-// Filled in by the report room.
+#include "host/report/progress.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace cudacards {
+namespace {
+
+std::size_t terminal_columns() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace
+
+std::string duration_text(double seconds) {
+  const auto s = static_cast<long>(std::lround(std::max(0.0, seconds)));
+  if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+  return fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+Progress::Progress(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {}
+
+void Progress::clear_line() {
+  if (line_is_open_) std::fputs("\r\033[K", stderr);
+  line_is_open_ = false;
+}
+
+void Progress::step(const StepProgress& p) {
+  if (quiet_ || !terminal_) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (p.step < p.steps && now - last_drawn_ < std::chrono::milliseconds(100)) return;
+  last_drawn_ = now;
+  std::string line = fmt::format("epoch {}/{}  step {}/{}  loss {:.4f}  accuracy {:.4f}  {:.0f} img/s  data {:.0f} %  left {}", p.epoch,
+                                 p.epochs, p.step, p.steps, p.loss, p.accuracy, p.images_per_second, 100 * p.data_wait_share,
+                                 duration_text(p.seconds_left));
+  line.resize(std::min(line.size(), terminal_columns() - 1));  // a wrapped line could not be redrawn
+  std::fprintf(stderr, "\r\033[K%s", line.c_str());
+  std::fflush(stderr);
+  line_is_open_ = true;
+}
+
+void Progress::epoch(const EpochProgress& p) {
+  if (quiet_) return;
+  note(fmt::format("epoch {:>3}/{}  loss {:.4f}  accuracy {:.4f}  val_loss {:.4f}  val_accuracy {:.4f}{}  {:.0f} img/s  {}", p.epoch, p.epochs,
+                   p.loss, p.accuracy, p.val_loss, p.val_accuracy, p.is_best ? " *" : "  ", p.images_per_second,
+                   duration_text(p.seconds)));
+}
+
+void Progress::note(const std::string& line) {
+  if (quiet_) return;
+  clear_line();
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+}  // namespace cudacards

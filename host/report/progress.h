@@ -1,0 +1,44 @@
+#pragma once
+// What a person sees while a run goes on: one line that is redrawn on a terminal, a line an epoch anywhere else. On standard error.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace cudacards {
+
+struct StepProgress {
+  std::int64_t epoch = 0, epochs = 0;  // counted from 1
+  std::int64_t step = 0, steps = 0;    // in the epoch, done so far
+  double loss = 0, accuracy = 0;       // of the epoch so far
+  double images_per_second = 0;
+  double data_wait_share = 0;          // of the wall time of the epoch
+  double seconds_left = 0;             // of the whole run
+};
+
+struct EpochProgress {
+  std::int64_t epoch = 0, epochs = 0;
+  double loss = 0, accuracy = 0, val_loss = 0, val_accuracy = 0;
+  double images_per_second = 0, seconds = 0;
+  bool is_best = false;
+};
+
+class Progress {
+ public:
+  explicit Progress(bool quiet);
+  void step(const StepProgress& progress);    // at most ten times a second
+  void epoch(const EpochProgress& progress);
+  /// A line of its own, whatever is being redrawn.
+  void note(const std::string& line);
+
+ private:
+  void clear_line();
+  const bool quiet_, terminal_;
+  bool line_is_open_ = false;
+  std::chrono::steady_clock::time_point last_drawn_{};
+};
+
+/// "1:02:03", "4:05", "0:07".
+std::string duration_text(double seconds);
+
+}  // namespace cudacards
