@@ -1,0 +1,53 @@
+# The short commands that the README names. Everything else is CMake's business: see CMakePresets.json.
+BUILD := build
+JOBS  := $(shell nproc)
+# make train DATA=folder ARCH=mlp ARGS="--epochs 5"
+DATA :=
+ARCH := cnn
+# Without DATA the CNN learns the generated deck, in a size and time that suit two cores.
+ARGS := $(if $(DATA),,--image-size 96 --epochs 12)
+
+.PHONY: help deps configure build train test test-long bench format clean
+
+help:
+	@echo 'make train      build, then train and evaluate (DATA=folder: your pictures; else a generated deck)'
+	@echo 'make test       build, then run the fast tests'
+	@echo 'make build      the program: build/cudacards'
+	@echo 'make test-long  the tests that take long'
+	@echo 'make bench      the benchmarks'
+	@echo 'make deps       install the packages in packages.txt that are missing'
+	@echo 'make format     clang-format over the sources'
+	@echo 'make clean      remove the build folders'
+
+deps:
+	@tools/install_packages.sh packages.txt
+
+configure: deps
+	@cmake --preset release
+
+build: configure
+	@cmake --build $(BUILD) --target cudacards -j $(JOBS)
+
+train: build
+	@run=$$($(BUILD)/cudacards train $(if $(DATA),"$(DATA)") --arch $(ARCH) $(ARGS)) && \
+	 $(BUILD)/cudacards eval "$$run" && \
+	 echo "The run is in $$run; try: $(BUILD)/cudacards predict $$run picture.jpg"
+
+test: configure
+	@cmake --build $(BUILD) -j $(JOBS)
+	@ctest --test-dir $(BUILD) -j $(JOBS) -E Long --output-on-failure
+
+test-long: configure
+	@cmake --build $(BUILD) -j $(JOBS)
+	@ctest --test-dir $(BUILD) -R Long --output-on-failure
+
+bench: deps
+	@cmake --preset bench
+	@cmake --build build-bench -j $(JOBS)
+	@bench/run.sh build-bench
+
+format:
+	@git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i
+
+clean:
+	@rm -rf build build-*/
