@@ -138,7 +138,7 @@ void append_json_string(std::string& json, std::string_view text) {
   json += '"';
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   const bool cut = text.size() > kQuotedLimit;
   std::string_view shown = text.substr(0, kQuotedLimit);
   // Not in the middle of a character.

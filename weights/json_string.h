@@ -17,7 +17,8 @@ std::optional<std::string> unescape_json(std::string_view raw);
 /// Appends `text`, which must be UTF-8, in quotes.
 void append_json_string(std::string& json, std::string_view text);
 
-/// `text` for an error message: in quotes, on one line, printable, and cut where it is long.
-std::string quoted(std::string_view text);
+/// `text` for an error message: in quotes, on one line, printable, and cut where it is long. (Not std::quoted,
+/// which escapes quotes alone.)
+std::string in_quotes(std::string_view text);
 
 }  // namespace cudacards

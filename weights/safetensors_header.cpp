@@ -130,7 +130,7 @@ class HeaderParser {
         fail(fmt::format("more than {} metadata entries", SafetensorsLimits::kMetadataEntries));
       }
       const auto [place, is_new] = header_.metadata.emplace(std::move(key), std::move(value));
-      if (!is_new) fail(fmt::format("metadata key {} comes twice", quoted(place->first)));
+      if (!is_new) fail(fmt::format("metadata key {} comes twice", in_quotes(place->first)));
     });
   }
 
@@ -144,8 +144,8 @@ class HeaderParser {
     std::bitset<kKeys.size()> seen;
     for_each_key([&](const std::string& key) {
       const auto index = static_cast<std::size_t>(std::find(kKeys.begin(), kKeys.end(), key) - kKeys.begin());
-      if (index == kKeys.size()) fail(fmt::format("tensor {} has the unknown key {}", quoted(tensor.name), quoted(key)));
-      if (seen[index]) fail(fmt::format("tensor {} has {} twice", quoted(tensor.name), key));
+      if (index == kKeys.size()) fail(fmt::format("tensor {} has the unknown key {}", in_quotes(tensor.name), in_quotes(key)));
+      if (seen[index]) fail(fmt::format("tensor {} has {} twice", in_quotes(tensor.name), key));
       seen.set(index);
       switch (index) {
         case 0: tensor.type = parse_type(tensor.name); break;
@@ -154,7 +154,7 @@ class HeaderParser {
       }
     });
     for (std::size_t i = 0; i < kKeys.size(); ++i) {
-      if (!seen[i]) fail(fmt::format("tensor {} has no {}", quoted(tensor.name), kKeys[i]));
+      if (!seen[i]) fail(fmt::format("tensor {} has no {}", in_quotes(tensor.name), kKeys[i]));
     }
   }
 
@@ -165,7 +165,7 @@ class HeaderParser {
     }
     std::vector<const char*> known;
     for (const TypeName& row : kTypes) known.push_back(row.name);
-    fail(fmt::format("tensor {} has the dtype {}; readable are {}", quoted(tensor), quoted(name), fmt::join(known, ", ")));
+    fail(fmt::format("tensor {} has the dtype {}; readable are {}", in_quotes(tensor), in_quotes(name), fmt::join(known, ", ")));
   }
 
   std::vector<std::int64_t> parse_shape(const std::string& tensor) {
@@ -174,7 +174,7 @@ class HeaderParser {
       const std::uint64_t size = parse_integer("a size in a shape");
       if (size > INT64_MAX) fail("a size in a shape does not fit 63 bits");
       if (shape.size() == SafetensorsLimits::kRank) {
-        fail(fmt::format("tensor {} has more than {} dimensions", quoted(tensor), SafetensorsLimits::kRank));
+        fail(fmt::format("tensor {} has more than {} dimensions", in_quotes(tensor), SafetensorsLimits::kRank));
       }
       shape.push_back(static_cast<std::int64_t>(size));
     });
@@ -187,9 +187,9 @@ class HeaderParser {
       const std::uint64_t offset = parse_integer("a data offset");
       if (count == 0) tensor.begin = offset;
       if (count == 1) tensor.end = offset;
-      if (++count > 2) fail(fmt::format("tensor {} has more than two data offsets", quoted(tensor.name)));
+      if (++count > 2) fail(fmt::format("tensor {} has more than two data offsets", in_quotes(tensor.name)));
     });
-    if (count < 2) fail(fmt::format("tensor {} has {} data offsets instead of two", quoted(tensor.name), count));
+    if (count < 2) fail(fmt::format("tensor {} has {} data offsets instead of two", in_quotes(tensor.name), count));
   }
 
   const std::string_view json_;
@@ -204,7 +204,7 @@ void check_names_are_unique(const std::vector<TensorEntry>& tensors) {
   for (const TensorEntry& tensor : tensors) names.emplace_back(tensor.name);
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
-  if (twice != names.end()) throw Error(fmt::format("tensor {} comes twice", quoted(*twice)));
+  if (twice != names.end()) throw Error(fmt::format("tensor {} comes twice", in_quotes(*twice)));
 }
 
 }  // namespace
@@ -215,7 +215,7 @@ const char* name_of(SafetensorsType type) { return row_of(type).name; }
 SafetensorsHeader parse_header(std::string_view json) { return HeaderParser(json).parse(); }
 
 void check_tensor_name(std::string_view name) {
-  const auto refuse = [name](const char* why) { throw Error(fmt::format("tensor name {} {}", quoted(name), why)); };
+  const auto refuse = [name](const char* why) { throw Error(fmt::format("tensor name {} {}", in_quotes(name), why)); };
   if (name.empty()) throw Error("a tensor has an empty name");
   if (!is_utf8(name)) throw Error("a tensor name is not UTF-8");
   if (name == kMetadataKey) refuse("is reserved by the format");
@@ -233,9 +233,9 @@ void check_tensor_name(std::string_view name) {
 std::uint64_t byte_count(const TensorEntry& tensor) {
   std::uint64_t bytes = size_of(tensor.type);
   for (const std::int64_t size : tensor.shape) {
-    if (size < 0) throw Error(fmt::format("tensor {} has a negative size in its shape", quoted(tensor.name)));
+    if (size < 0) throw Error(fmt::format("tensor {} has a negative size in its shape", in_quotes(tensor.name)));
     if (__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(size), &bytes)) {
-      throw Error(fmt::format("the shape of tensor {} needs more than 64 bits of bytes", quoted(tensor.name)));
+      throw Error(fmt::format("the shape of tensor {} needs more than 64 bits of bytes", in_quotes(tensor.name)));
     }
   }
   return bytes;
@@ -244,13 +244,13 @@ std::uint64_t byte_count(const TensorEntry& tensor) {
 void check_layout(SafetensorsHeader& header, std::uint64_t data_bytes) {
   auto& tensors = header.tensors;
   for (const TensorEntry& tensor : tensors) {
-    if (tensor.begin > tensor.end) throw Error(fmt::format("tensor {} ends before it begins", quoted(tensor.name)));
+    if (tensor.begin > tensor.end) throw Error(fmt::format("tensor {} ends before it begins", in_quotes(tensor.name)));
     if (tensor.end > data_bytes) {
-      throw Error(fmt::format("tensor {} ends at byte {} of the data, which has {}", quoted(tensor.name), tensor.end, data_bytes));
+      throw Error(fmt::format("tensor {} ends at byte {} of the data, which has {}", in_quotes(tensor.name), tensor.end, data_bytes));
     }
     const std::uint64_t needed = byte_count(tensor);
     if (tensor.end - tensor.begin != needed) {
-      throw Error(fmt::format("tensor {} has {} bytes, its shape ({}) of {} needs {}", quoted(tensor.name), tensor.end - tensor.begin,
+      throw Error(fmt::format("tensor {} has {} bytes, its shape ({}) of {} needs {}", in_quotes(tensor.name), tensor.end - tensor.begin,
                               fmt::join(tensor.shape, ", "), name_of(tensor.type), needed));
     }
   }
@@ -259,8 +259,8 @@ void check_layout(SafetensorsHeader& header, std::uint64_t data_bytes) {
   });
   std::uint64_t covered = 0;
   for (const TensorEntry& tensor : tensors) {
-    if (tensor.begin < covered) throw Error(fmt::format("tensor {} overlaps the one before it", quoted(tensor.name)));
-    if (tensor.begin > covered) throw Error(fmt::format("{} bytes before tensor {} belong to no tensor", tensor.begin - covered, quoted(tensor.name)));
+    if (tensor.begin < covered) throw Error(fmt::format("tensor {} overlaps the one before it", in_quotes(tensor.name)));
+    if (tensor.begin > covered) throw Error(fmt::format("{} bytes before tensor {} belong to no tensor", tensor.begin - covered, in_quotes(tensor.name)));
     covered = tensor.end;
   }
   if (covered != data_bytes) throw Error(fmt::format("{} bytes at the end belong to no tensor", data_bytes - covered));

@@ -93,12 +93,12 @@ const TensorView* SafetensorsFile::find(std::string_view name) const {
 
 const TensorView& SafetensorsFile::floats(std::string_view name, const std::vector<std::int64_t>& shape) const {
   const TensorView* tensor = find(name);
-  if (tensor == nullptr) throw Error(fmt::format("{} has no tensor {}", path(), quoted(name)));
+  if (tensor == nullptr) throw Error(fmt::format("{} has no tensor {}", path(), in_quotes(name)));
   if (!is_float(tensor->type)) {
-    throw Error(fmt::format("{}: tensor {} is {}, floating-point values are expected", path(), quoted(name), name_of(tensor->type)));
+    throw Error(fmt::format("{}: tensor {} is {}, floating-point values are expected", path(), in_quotes(name), name_of(tensor->type)));
   }
   if (tensor->shape != shape) {
-    throw Error(fmt::format("{}: tensor {} has the shape ({}), ({}) is expected", path(), quoted(name), fmt::join(tensor->shape, ", "),
+    throw Error(fmt::format("{}: tensor {} has the shape ({}), ({}) is expected", path(), in_quotes(name), fmt::join(tensor->shape, ", "),
                             fmt::join(shape, ", ")));
   }
   return *tensor;
@@ -106,7 +106,7 @@ const TensorView& SafetensorsFile::floats(std::string_view name, const std::vect
 
 void SafetensorsFile::check_floats(std::string_view name, const std::vector<std::int64_t>& shape) const {
   for_each_float(floats(name, shape), [&](float value, std::size_t i) {
-    if (!std::isfinite(value)) throw Error(fmt::format("{}: element {} of tensor {} is {} in fp32", path(), i, quoted(name), value));
+    if (!std::isfinite(value)) throw Error(fmt::format("{}: element {} of tensor {} is {} in fp32", path(), i, in_quotes(name), value));
   });
 }
 

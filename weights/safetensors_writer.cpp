@@ -15,7 +15,7 @@ namespace {
 void check_metadata(const std::map<std::string, std::string>& metadata) {
   for (const auto& [key, value] : metadata) {
     if (!is_utf8(key)) throw Error("a metadata key is not UTF-8");
-    if (!is_utf8(value)) throw Error(fmt::format("the metadata value of {} is not UTF-8", quoted(key)));
+    if (!is_utf8(value)) throw Error(fmt::format("the metadata value of {} is not UTF-8", in_quotes(key)));
   }
 }
 
@@ -36,7 +36,7 @@ SafetensorsHeader make_header(const std::vector<const TensorView*>& tensors, con
   for (const TensorView* tensor : tensors) {
     check_tensor_name(tensor->name);
     if (tensor->shape.size() > SafetensorsLimits::kRank) {
-      throw Error(fmt::format("tensor {} has more than {} dimensions", quoted(tensor->name), SafetensorsLimits::kRank));
+      throw Error(fmt::format("tensor {} has more than {} dimensions", in_quotes(tensor->name), SafetensorsLimits::kRank));
     }
     header.tensors.push_back({tensor->name, tensor->type, tensor->shape, at, at + tensor->bytes.size()});
     at += tensor->bytes.size();
