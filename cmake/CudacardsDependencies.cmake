@@ -11,7 +11,3 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 find_package(OpenCVModules REQUIRED)
-
-# The CUDA compiler is optional: without one the CPU build is complete in itself.
-include(CheckLanguage)
-check_language(CUDA)
