@@ -22,6 +22,9 @@ struct AugmentOptions {
   bool enabled() const;
 };
 
+/// Throws UsageError for a range that has no meaning: a negative one, a scale that reaches 0, corners that may pass one another.
+void validate(const AugmentOptions& options);
+
 /// The transform of picture `index` in `epoch`: counter-based, the same on every machine and in any order.
 ImageTransform draw_transform(const AugmentOptions& options, std::uint64_t seed, std::uint64_t epoch, std::uint64_t index,
                               int height, int width);

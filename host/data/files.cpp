@@ -1,0 +1,107 @@
+#include "host/data/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include "host/runtime/error.h"
+
+namespace cudacards {
+namespace {
+
+constexpr std::size_t kMaxFileBytes = std::size_t{256} << 20;
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// Bytes of the UTF-8 sequence that `text` begins with, 0 where it is none (overlong forms and surrogates are none).
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead >= 0xC2 && lead <= 0xDF ? 2 : (lead & 0xF0) == 0xE0 ? 3 : lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  if (lead == 0xE0 && byte(1) < 0xA0) return 0;
+  if (lead == 0xED && byte(1) > 0x9F) return 0;
+  if (lead == 0xF0 && byte(1) < 0x90) return 0;
+  if (lead == 0xF4 && byte(1) > 0x8F) return 0;
+  return length;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> read_file(const std::string& path) {
+  // O_NONBLOCK: a pipe that took a picture's place since the folder was listed must not hang the run.
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat info {};
+  if (file.get() < 0 || ::fstat(file.get(), &info) != 0) throw Error(std::strerror(errno));
+  if (!S_ISREG(info.st_mode)) throw Error("not a regular file");
+  if (info.st_size == 0) throw Error("empty file");
+  const auto size = static_cast<std::size_t>(info.st_size);
+  if (size > kMaxFileBytes) throw Error(fmt::format("larger than {} MiB", kMaxFileBytes >> 20));
+
+  std::vector<std::uint8_t> bytes(size);
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t n = ::read(file.get(), bytes.data() + done, size - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw Error(std::strerror(errno));
+    if (n == 0) throw Error("became shorter while it was read");
+    done += static_cast<std::size_t>(n);
+  }
+  return bytes;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string printable(std::string_view name) {
+  std::string text;
+  while (!name.empty()) {
+    const std::size_t length = utf8_length(name);
+    const auto lead = static_cast<unsigned char>(name.front());
+    if (length == 0 || lead < 0x20 || lead == 0x7F) {
+      text += fmt::format("\\x{:02X}", lead);
+      name.remove_prefix(1);
+    } else {
+      text += name.substr(0, length);
+      name.remove_prefix(length);
+    }
+  }
+  return text;
+}
+
+Sha256 sha256(ByteSpan bytes) {
+  Sha256 digest;
+  unsigned length = 0;
+  CUDACARDS_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) == 1);
+  CUDACARDS_CHECK(length == digest.size());
+  return digest;
+}
+
+}  // namespace cudacards

@@ -1,0 +1,26 @@
+#pragma once
+// Files as bytes, and their names as text that is safe to print.
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cudacards {
+
+using ByteSpan = std::span<const std::uint8_t>;
+
+/// A whole regular file of at most 256 MiB. Throws Error with the reason alone ("empty file"): the caller knows the path.
+std::vector<std::uint8_t> read_file(const std::string& path);
+
+bool is_utf8(std::string_view text);
+
+/// The name as it can go to a terminal, a log or JSON: control characters and bytes that are not UTF-8 as \xNN.
+std::string printable(std::string_view name);
+
+using Sha256 = std::array<std::uint8_t, 32>;
+Sha256 sha256(ByteSpan bytes);
+
+}  // namespace cudacards
