@@ -1,0 +1,64 @@
+#include "host/train/evaluate.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "host/data/loader.h"
+#include "host/ops/softmax_loss.h"
+#include "host/runtime/error.h"
+
+namespace cudacards {
+namespace {
+
+void count_row(const float* logits, std::int64_t classes, std::int32_t label, EvalReport& report) {
+  const auto guess = std::max_element(logits, logits + classes) - logits;  // the first of equals
+  ClassReport& truth = report.per_class[static_cast<std::size_t>(label)];
+  ++truth.samples;
+  ++report.per_class[static_cast<std::size_t>(guess)].predicted;
+  if (guess == label) ++truth.correct;
+}
+
+const std::vector<Sample>& samples_of(const Dataset& dataset, const std::string& split, const std::string& data) {
+  const auto& samples = split == "train" ? dataset.train : split == "valid" ? dataset.valid : dataset.test;
+  if (samples.empty()) throw Error(fmt::format("{}: has no split \"{}\"; choose another with --split", data, split));
+  return samples;
+}
+
+}  // namespace
+
+EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes) {
+  EvalReport report;
+  for (const auto& name : classes) report.per_class.push_back({name});
+  const int batch = plan.options().batch;
+  const auto class_count = static_cast<std::int64_t>(classes.size());
+  Loader loader(pictures, {.batch = batch});
+
+  SoftmaxLossResult sum;
+  for (std::int64_t i = 0; i < loader.batches(); ++i) {
+    const Batch& data = loader.batch(0, i);
+    plan.forward(data.images, Step{.training = false});
+    const SoftmaxLossResult part = softmax_loss(plan.logits(), data.labels.data(), batch, data.rows, class_count, 0.0f, nullptr);
+    sum.loss_sum += part.loss_sum;
+    sum.correct += part.correct;
+    sum.correct_top5 += part.correct_top5;
+    for (std::int64_t row = 0; row < data.rows; ++row) {
+      count_row(plan.logits() + row * class_count, class_count, data.labels[static_cast<std::size_t>(row)], report);
+    }
+  }
+  report.samples = pictures.size();
+  const auto n = static_cast<double>(std::max<std::int64_t>(1, report.samples));
+  report.loss = sum.loss_sum / n;
+  report.accuracy = static_cast<double>(sum.correct) / n;
+  report.top5_accuracy = static_cast<double>(sum.correct_top5) / n;
+  return report;
+}
+
+EvalReport evaluate(Model& model, const std::string& data, const std::string& split) {
+  const Dataset dataset = scan_dataset({.root = data, .classes = model.classes()});
+  const Pictures pictures = decode_pictures(samples_of(dataset, split, data), model.height(), model.width(), 0.10, model.classes());
+  return evaluate(model.plan(), pictures, model.classes());
+}
+
+}  // namespace cudacards

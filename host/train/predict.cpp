@@ -1,0 +1,64 @@
+#include "host/train/predict.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "host/data/picture.h"
+#include "host/ops/softmax_loss.h"
+#include "host/runtime/buffer.h"
+#include "host/runtime/error.h"
+#include "host/runtime/threads.h"
+
+namespace cudacards {
+namespace {
+
+std::vector<Guess> best_guesses(const float* probabilities, const std::vector<std::string>& classes, int top) {
+  std::vector<std::size_t> order(classes.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const std::size_t kept = std::min(order.size(), static_cast<std::size_t>(std::max(1, top)));
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(), [&](std::size_t a, std::size_t b) {
+    return probabilities[a] != probabilities[b] ? probabilities[a] > probabilities[b] : a < b;
+  });
+  std::vector<Guess> guesses;
+  for (std::size_t i = 0; i < kept; ++i) guesses.push_back({classes[order[i]], probabilities[order[i]]});
+  return guesses;
+}
+
+}  // namespace
+
+std::vector<Prediction> predict(Model& model, const std::vector<std::string>& paths, int top) {
+  const auto batch = static_cast<std::size_t>(model.plan().options().batch);
+  const std::size_t picture_bytes = static_cast<std::size_t>(model.height()) * static_cast<std::size_t>(model.width()) * 3;
+  const auto classes = static_cast<std::int64_t>(model.classes().size());
+  Buffer pixels(batch * picture_bytes, "a batch of pictures");
+  std::vector<const std::uint8_t*> images(batch);
+  for (std::size_t i = 0; i < batch; ++i) images[i] = pixels.as<std::uint8_t>().data() + i * picture_bytes;
+  std::vector<float> probabilities(batch * model.classes().size());
+
+  std::vector<Prediction> predictions(paths.size());
+  for (std::size_t first = 0; first < paths.size(); first += batch) {
+    const std::size_t rows = std::min(batch, paths.size() - first);
+    parallel_ranges(static_cast<std::int64_t>(rows), [&](std::int64_t begin, std::int64_t end, int) {
+      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+        Prediction& prediction = predictions[first + i];
+        prediction.path = paths[first + i];
+        try {
+          read_picture(prediction.path, model.height(), model.width(), pixels.as<std::uint8_t>().data() + i * picture_bytes);
+        } catch (const Error& error) {
+          prediction.error = error.what();
+        }
+      }
+    });
+    model.plan().forward(ImageBatch{images, {}}, Step{.training = false});
+    softmax_rows(model.plan().logits(), static_cast<std::int64_t>(rows), classes, probabilities.data());
+    for (std::size_t i = 0; i < rows; ++i) {
+      Prediction& prediction = predictions[first + i];
+      if (prediction.error.empty()) {
+        prediction.top = best_guesses(probabilities.data() + i * model.classes().size(), model.classes(), top);
+      }
+    }
+  }
+  return predictions;
+}
+
+}  // namespace cudacards

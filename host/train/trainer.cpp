@@ -1,0 +1,252 @@
+#include "host/train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "host/data/loader.h"
+#include "host/ops/softmax_loss.h"
+#include "host/report/progress.h"
+#include "host/runtime/error.h"
+#include "host/runtime/finite.h"
+#include "host/runtime/threads.h"
+#include "host/train/checkpoint.h"
+#include "host/train/evaluate.h"
+#include "host/train/run_folder.h"
+#include "host/train/schedule.h"
+#include "host/train/training_data.h"
+#include "models/registry.h"
+
+namespace cudacards {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+Graph make_graph(const RunConfig& config, std::size_t classes) {
+  return build_model(config.arch, {.height = config.image_size, .width = config.image_size, .classes = static_cast<int>(classes)});
+}
+
+PlanOptions plan_options(const RunConfig& config) {
+  return {.batch = config.batch, .device = config.device, .precision = config.precision, .mode = Mode::kTrain, .impl = config.impl};
+}
+
+class Trainer {
+ public:
+  Trainer(RunConfig config, std::string run, TrainingData data, Progress& progress)
+      : config_(std::move(config)),
+        run_(std::move(run)),
+        data_(std::move(data)),
+        progress_(progress),
+        graph_(make_graph(config_, data_.classes.size())),
+        parameters_(graph_),
+        plan_(Plan::make(graph_, parameters_, plan_options(config_))),
+        loader_(data_.train, {.batch = config_.batch, .seed = config_.seed, .shuffle = true, .augment = config_.augment}),
+        segments_(parameters_.segments()),
+        moment1_(values_bytes(), "the optimizer's first moment"),
+        moment2_(config_.optimizer.kind == OptimizerKind::kSgd ? 0 : values_bytes(), "the optimizer's second moment"),
+        average_(config_.ema_decay > 0 ? values_bytes() : 0, "the averaged parameters") {
+    parameters_.initialise(config_.seed);
+    std::ranges::copy(parameters_.values().first(average_.as<float>().size()), average_.as<float>().begin());
+  }
+
+  void resume() {
+    const SafetensorsFile file = SafetensorsFile::open(run_ + "/last.safetensors");
+    const Checkpoint checkpoint = read_checkpoint(file);
+    check_classes(file, checkpoint, data_.classes, "the run's data");
+    check_preprocessing(file, checkpoint, graph_);
+    load_last(file, parameters_, moment1_.as<float>(), moment2_.as<float>(), average_.as<float>());
+    state_ = checkpoint.state;
+    epochs_ = read_metrics(run_ + "/metrics.jsonl");
+    std::erase_if(epochs_, [&](const EpochMetrics& m) { return m.epoch > state_.epoch; });  // the file may be ahead of the checkpoint
+    progress_.note(fmt::format("resumed {} at epoch {}, step {} of {}", run_, state_.epoch + 1, state_.step_in_epoch, loader_.batches()));
+  }
+
+  /// A full disk or a folder that cannot be written shows before any work.
+  void save_first() { save_last(); }
+
+  TrainResult run(const std::atomic<int>* stop) {
+    while (state_.epoch < config_.epochs && !out_of_patience()) {
+      if (!train_epoch(stop)) {
+        save_last();
+        return {run_, epochs_, true};
+      }
+      finish_epoch();
+    }
+    return {run_, epochs_, false};
+  }
+
+ private:
+  std::size_t values_bytes() const { return static_cast<std::size_t>(parameters_.size()) * sizeof(float); }
+  bool out_of_patience() const { return config_.patience > 0 && state_.epochs_without_improvement >= config_.patience; }
+
+  /// False when it was stopped before the epoch's end.
+  bool train_epoch(const std::atomic<int>* stop) {
+    epoch_start_ = Clock::now();
+    waited_before_ = loader_.seconds_waited();
+    images_trained_ = 0;
+    while (state_.step_in_epoch < loader_.batches()) {
+      train_step(loader_.batch(state_.epoch, state_.step_in_epoch));
+      report_step();
+      if (config_.checkpoint_steps > 0 && state_.step % static_cast<std::uint64_t>(config_.checkpoint_steps) == 0) save_last();
+      if (stop != nullptr && *stop != 0) return false;
+    }
+    return true;
+  }
+
+  void train_step(const Batch& batch) {
+    const Step step{.training = true, .seed = config_.seed, .number = state_.step};
+    plan_.forward(batch.images, step);
+    const SoftmaxLossResult loss = loss_of(batch);
+    plan_.backward(step);
+    require_finite(batch, step, loss);
+    optimizer_step(config_.optimizer, segments_, rate(), state_.step, parameters_.values(), plan_.gradients(), moment1_.as<float>(),
+                   moment2_.as<float>(), average_.as<float>(), config_.ema_decay);
+    parameters_.touch();
+    state_.running.loss_sum += loss.loss_sum;
+    state_.running.correct += loss.correct;
+    state_.running.rows += loss.rows;
+    images_trained_ += loss.rows;
+    ++state_.step;
+    ++state_.step_in_epoch;
+  }
+
+  SoftmaxLossResult loss_of(const Batch& batch) {
+    return softmax_loss(plan_.logits(), batch.labels.data(), config_.batch, batch.rows, graph_.classes(), config_.label_smoothing,
+                        plan_.diff_logits());
+  }
+
+  // Costs one read of the gradients, about 1 ms for 13 M; a step that would spoil the parameters is caught before it does.
+  void require_finite(const Batch& batch, const Step& step, const SoftmaxLossResult& loss) {
+    const auto gradients = plan_.gradients();
+    if (std::isfinite(loss.loss_sum) && all_finite(gradients.data(), DType::kF32, static_cast<std::int64_t>(gradients.size()))) return;
+    const std::string where = plan_.find_non_finite(batch.images, step, [&] { (void)loss_of(batch); });
+    throw Error(fmt::format("training diverged: {} is not finite at step {} (epoch {}); the checkpoints in {} are from before; try a lower --lr",
+                            where.empty() ? "loss" : where, step.number, state_.epoch + 1, run_));
+  }
+
+  float rate() const { return rate_at(config_, state_.step, loader_.batches()); }
+
+  void finish_epoch() {
+    const double train_seconds = seconds_since(epoch_start_);
+    state_.running.seconds += train_seconds;
+    const EvalReport valid = evaluate_inference_weights();
+    const auto rows = static_cast<double>(std::max<std::int64_t>(1, state_.running.rows));
+    EpochMetrics m{.epoch = state_.epoch + 1, .step = state_.step};
+    m.loss = state_.running.loss_sum / rows;
+    m.accuracy = static_cast<double>(state_.running.correct) / rows;
+    m.val_loss = valid.loss;
+    m.val_accuracy = valid.accuracy;
+    m.rate = rate_at(config_, state_.step - 1, loader_.batches());
+    m.images_per_second = static_cast<double>(images_trained_) / train_seconds;
+    m.seconds = seconds_since(epoch_start_);
+    epochs_.push_back(m);
+    const bool is_best = update_state(m);
+    save(is_best);
+    progress_.epoch({m.epoch, config_.epochs, m.loss, m.accuracy, m.val_loss, m.val_accuracy, m.images_per_second, m.seconds, is_best});
+  }
+
+  /// Moves the state to the start of the next epoch; true where this one was the best by validation accuracy, then loss.
+  bool update_state(const EpochMetrics& m) {
+    const bool is_best = m.val_accuracy > state_.best_val_accuracy ||
+                         (m.val_accuracy == state_.best_val_accuracy && m.val_loss < state_.best_val_loss);
+    if (is_best) {
+      state_.best_epoch = m.epoch;
+      state_.best_val_accuracy = m.val_accuracy;
+      state_.best_val_loss = m.val_loss;
+    }
+    state_.epochs_without_improvement = is_best ? 0 : state_.epochs_without_improvement + 1;
+    ++state_.epoch;
+    state_.step_in_epoch = 0;
+    state_.running = {};
+    return is_best;
+  }
+
+  // Best before last: whoever resumes from `last` finds the `best` that it knows of. Metrics first: they may run ahead, never behind.
+  void save(bool is_best) {
+    write_metrics(run_, epochs_);
+    if (is_best) save_best(run_ + "/best.safetensors", parameters_, inference_values(), checkpoint());
+    save_last();
+  }
+
+  void save_last() {
+    cudacards::save_last(run_ + "/last.safetensors", parameters_, moment1_.as<float>(), moment2_.as<float>(), average_.as<float>(),
+                         checkpoint());
+  }
+
+  Checkpoint checkpoint() const { return {config_, data_.classes, preprocessing_of(graph_), state_}; }
+
+  bool averages() const { return average_.size() > 0; }
+  std::span<const float> inference_values() { return averages() ? average_.as<float>() : parameters_.values(); }
+
+  /// Evaluates with the averaged parameters where the run keeps an average, and puts the trained ones back.
+  EvalReport evaluate_inference_weights() {
+    swap_average();
+    EvalReport report = evaluate(plan_, data_.valid, data_.classes);
+    swap_average();
+    return report;
+  }
+
+  void swap_average() {
+    if (!averages()) return;
+    for (const auto& p : parameters_.list()) {
+      if (p.trainable) std::ranges::swap_ranges(parameters_.values(p), average_.as<float>().subspan(static_cast<std::size_t>(p.begin)));
+    }
+    parameters_.touch();
+  }
+
+  void report_step() {
+    const double elapsed = seconds_since(epoch_start_);
+    const auto rows = static_cast<double>(std::max<std::int64_t>(1, state_.running.rows));
+    const double rate = static_cast<double>(images_trained_) / elapsed;
+    const std::int64_t steps_left = loader_.batches() * (config_.epochs - state_.epoch) - state_.step_in_epoch;
+    progress_.step({.epoch = state_.epoch + 1,
+                    .epochs = config_.epochs,
+                    .step = state_.step_in_epoch,
+                    .steps = loader_.batches(),
+                    .loss = state_.running.loss_sum / rows,
+                    .accuracy = static_cast<double>(state_.running.correct) / rows,
+                    .images_per_second = rate,
+                    .data_wait_share = (loader_.seconds_waited() - waited_before_) / elapsed,
+                    .seconds_left = static_cast<double>(steps_left * config_.batch) / rate});
+  }
+
+  const RunConfig config_;
+  const std::string run_;
+  const TrainingData data_;
+  Progress& progress_;
+  const Graph graph_;
+  Parameters parameters_;
+  Plan plan_;
+  Loader loader_;
+  const std::vector<OptimizerSegment> segments_;
+  Buffer moment1_, moment2_, average_;
+  TrainState state_;
+  std::vector<EpochMetrics> epochs_;
+  Clock::time_point epoch_start_;
+  double waited_before_ = 0;
+  std::int64_t images_trained_ = 0;  // in this epoch by this process
+};
+
+}  // namespace
+
+TrainResult train(const TrainOptions& options) {
+  Progress progress(options.quiet);
+  const bool resumes = !options.resume.empty();
+  RunConfig config = resumes ? read_checkpoint(options.resume + "/last.safetensors").config : options.config;
+  validate(config);
+  set_threads(config.threads);
+  config.threads = threads();
+
+  const std::string run = resumes ? options.resume : make_run_folder(config.out, config.arch);
+  config.out = run;
+  if (!resumes) write_text_file(run + "/run.toml", to_toml(config));
+  Trainer trainer(config, run, load_training_data(config, progress), progress);
+  resumes ? trainer.resume() : trainer.save_first();
+  return trainer.run(options.stop_requested);
+}
+
+}  // namespace cudacards

@@ -1,0 +1,46 @@
+#include "host/train/training_data.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "host/data/deck/deck.h"
+#include "host/runtime/error.h"
+
+namespace cudacards {
+namespace {
+
+// The deck that `train` draws for itself when it is given no data.
+constexpr const char* kDeckFolder = "data/deck";
+
+DatasetOptions dataset_options(const RunConfig& config, Progress& progress) {
+  DatasetOptions options{.root = config.data, .train = config.data_train, .valid = config.data_valid, .test = config.data_test};
+  if (!options.root.empty() || !options.train.empty()) return options;
+  options.root = kDeckFolder;
+  if (!std::filesystem::exists(options.root)) {
+    const DeckOptions deck;
+    progress.note(fmt::format("no data given: drawing a deck of cards in {} ({} pictures a class)", options.root, deck.per_class));
+    make_deck(options.root, deck);
+  }
+  return options;
+}
+
+Pictures decode(const char* split, const std::vector<Sample>& samples, const RunConfig& config, const Dataset& dataset, Progress& progress) {
+  Pictures pictures = decode_pictures(samples, config.image_size, config.image_size, 0.10, dataset.classes);
+  for (const auto& bad : pictures.bad()) progress.note(fmt::format("skipped {}: {}", bad.path, bad.reason));
+  progress.note(fmt::format("{}: Found {} files belonging to {} classes", split, pictures.size(), dataset.classes.size()));
+  return pictures;
+}
+
+}  // namespace
+
+TrainingData load_training_data(const RunConfig& config, Progress& progress) {
+  const Dataset dataset = scan_dataset(dataset_options(config, progress));
+  for (const auto& skipped : dataset.skipped) progress.note(fmt::format("skipped {}: {}", skipped.path, skipped.reason));
+  TrainingData data{dataset.classes, decode("train", dataset.train, config, dataset, progress),
+                    decode("valid", dataset.valid, config, dataset, progress)};
+  if (dataset.valid_source != "valid") progress.note(fmt::format("valid: {}", dataset.valid_source));
+  return data;
+}
+
+}  // namespace cudacards
