@@ -1,0 +1,229 @@
+#include "host/data/deck/deck.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <turbojpeg.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <opencv2/core.hpp>
+#include <optional>
+
+#include "host/data/deck/face.h"
+#include "host/data/deck/photograph.h"
+#include "host/runtime/error.h"
+#include "host/runtime/threads.h"
+
+namespace cudacards {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kFacePixels = 288;  // a card's width before it is photographed: more than it has in the picture
+constexpr DeckSplit kSplits[] = {DeckSplit::kTrain, DeckSplit::kValid, DeckSplit::kTest};
+
+const char* folder_of(DeckSplit split) {
+  switch (split) {
+    case DeckSplit::kTrain: return "train";
+    case DeckSplit::kValid: return "valid";
+    case DeckSplit::kTest: return "test";
+  }
+  return "?";
+}
+
+struct NamedCard {
+  std::string name;
+  Card card;
+};
+
+const std::vector<NamedCard>& named_cards() {
+  static const std::vector<NamedCard> cards = [] {
+    constexpr const char* kRanks[] = {"ace", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "jack", "queen", "king"};
+    constexpr const char* kSuitNames[] = {"clubs", "diamonds", "hearts", "spades"};
+    std::vector<NamedCard> all{{"joker", {Rank::kJoker, Suit::kSpades}}};
+    for (int rank = 0; rank < 13; ++rank) {
+      for (int suit = 0; suit < kSuits; ++suit) {
+        all.push_back({fmt::format("{} of {}", kRanks[rank], kSuitNames[suit]), {static_cast<Rank>(rank + 1), static_cast<Suit>(suit)}});
+      }
+    }
+    std::sort(all.begin(), all.end(), [](const NamedCard& a, const NamedCard& b) { return a.name < b.name; });
+    return all;
+  }();
+  return cards;
+}
+
+PictureKey key_of(const DeckOptions& options, DeckSplit split, int card, int index) {
+  return {options.seed, static_cast<std::uint32_t>(split), static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(card)};
+}
+
+std::vector<std::uint8_t> encode_jpeg(const cv::Mat& image, int quality, TJSAMP subsampling) {
+  const std::unique_ptr<void, int (*)(tjhandle)> encoder(tjInitCompress(), tjDestroy);
+  CUDACARDS_CHECK(encoder != nullptr, "no JPEG encoder");
+  std::vector<std::uint8_t> bytes(tjBufSize(image.cols, image.rows, subsampling));
+  unsigned char* data = bytes.data();
+  unsigned long size = bytes.size();
+  const int failed = tjCompress2(encoder.get(), image.data, image.cols, static_cast<int>(image.step), image.rows, TJPF_RGB, &data, &size,
+                                 subsampling, quality, TJFLAG_NOREALLOC);
+  CUDACARDS_CHECK(failed == 0, tjGetErrorStr2(encoder.get()));
+  bytes.resize(size);
+  return bytes;
+}
+
+void write_file(const fs::path& path, const std::vector<std::uint8_t>& bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  if (!file) throw Error(fmt::format("cannot write {}: {}", path.string(), std::strerror(errno)));
+}
+
+/// A folder beside the one to be made, which replaces it when everything is written, and vanishes when not.
+class PartialFolder {
+ public:
+  explicit PartialFolder(const fs::path& target)
+      : target_(target), path_(fmt::format("{}.partial-{}", target.string(), ::getpid())) {
+    fs::remove_all(path_);
+    fs::create_directories(path_);
+  }
+  ~PartialFolder() {
+    std::error_code ignored;
+    if (!done_) fs::remove_all(path_, ignored);
+  }
+  PartialFolder(const PartialFolder&) = delete;
+  PartialFolder& operator=(const PartialFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+
+  void finish() {
+    // Data first, then the name: after a power cut there is no folder of empty files.
+    const int descriptor = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool synced = descriptor >= 0 && ::syncfs(descriptor) == 0;
+    const int problem = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    if (!synced) throw Error(fmt::format("cannot write {} to the disk: {}", path_.string(), std::strerror(problem)));
+    fs::rename(path_, target_);  // an empty folder of that name is replaced
+    done_ = true;
+  }
+
+ private:
+  fs::path target_, path_;
+  bool done_ = false;
+};
+
+struct Task {
+  DeckSplit split;
+  int card, index;
+};
+
+/// Picture after picture of all splits and classes.
+std::vector<Task> tasks_of(const DeckOptions& options) {
+  std::vector<Task> tasks;
+  for (const DeckSplit split : kSplits) {
+    for (int card = 0; card < static_cast<int>(card_names().size()); ++card) {
+      for (int index = 0; index < deck_count(options, split); ++index) tasks.push_back({split, card, index});
+    }
+  }
+  return tasks;
+}
+
+void write_pictures(const fs::path& folder, const DeckOptions& options, const DeckProgress& progress) {
+  for (const DeckSplit split : kSplits) {
+    for (const std::string& name : card_names()) fs::create_directories(folder / folder_of(split) / name);
+  }
+  const std::vector<Task> tasks = tasks_of(options);
+  const auto total = static_cast<std::int64_t>(tasks.size());
+  std::mutex reporting;
+  std::int64_t written = 0;
+  std::atomic<bool> failed = false;
+  parallel_ranges(total, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t i = begin; i < end && !failed; ++i) {
+      try {
+        const Task& task = tasks[static_cast<std::size_t>(i)];
+        const fs::path file = folder / folder_of(task.split) / card_names()[static_cast<std::size_t>(task.card)] /
+                              fmt::format("{:03}.jpg", task.index + 1);
+        write_file(file, draw_card_jpeg(options, task.split, task.card, task.index));
+        const std::lock_guard lock(reporting);
+        ++written;
+        if (progress) progress(written, total);
+      } catch (...) {
+        failed = true;
+        throw;
+      }
+    }
+  });
+}
+
+void check_options(const DeckOptions& options) {
+  if (options.per_class < 1) throw UsageError(fmt::format("{} pictures a class: one is the least (--per-class)", options.per_class));
+  if (options.size < 32 || options.size > 1024) {
+    throw UsageError(fmt::format("pictures of {} pixels: 32 to 1024 can be drawn", options.size));
+  }
+  CUDACARDS_CHECK(1 <= options.jpeg_quality_min && options.jpeg_quality_min <= options.jpeg_quality_max && options.jpeg_quality_max <= 100);
+}
+
+}  // namespace
+
+const std::vector<std::string>& card_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const NamedCard& card : named_cards()) all.push_back(card.name);
+    return all;
+  }();
+  return names;
+}
+
+int deck_count(const DeckOptions& options, DeckSplit split) {
+  return split == DeckSplit::kTrain ? options.per_class : std::max(1, options.per_class / 5);
+}
+
+cv::Mat draw_card(const DeckOptions& options, DeckSplit split, int card, int index) {
+  const auto& cards = named_cards();
+  CUDACARDS_CHECK(0 <= card && card < static_cast<int>(cards.size()));
+  const PictureKey key = key_of(options, split, card, index);
+  DeckRandom style_random(key, DeckStream::kStyle), face_random(key, DeckStream::kFace);
+  DeckRandom photograph_random(key, DeckStream::kPhotograph), noise(key, DeckStream::kNoise);
+  DeckRandom neighbour_random(key, DeckStream::kNeighbour);
+
+  const DeckStyle style = draw_style(style_random);
+  auto flat = [&](const Card& which, DeckRandom& random) {
+    return FlatCard{draw_face(which, style, kFacePixels, random), style.corner_radius * kFacePixels / 100};
+  };
+  const FlatCard face = flat(cards[static_cast<std::size_t>(card)].card, face_random);
+  std::optional<FlatCard> neighbour;
+  if (neighbour_random.chance(0.06)) {
+    const auto other = static_cast<std::size_t>(neighbour_random.integer(0, static_cast<int>(cards.size()) - 1));
+    neighbour = flat(cards[other].card, neighbour_random);
+  }
+  return photograph(face, neighbour, options.size, photograph_random, noise);
+}
+
+std::vector<std::uint8_t> draw_card_jpeg(const DeckOptions& options, DeckSplit split, int card, int index) {
+  DeckRandom random(key_of(options, split, card, index), DeckStream::kJpeg);
+  const int quality = random.integer(options.jpeg_quality_min, options.jpeg_quality_max);
+  const TJSAMP subsampling = random.chance(0.7) ? TJSAMP_420 : TJSAMP_444;
+  return encode_jpeg(draw_card(options, split, card, index), quality, subsampling);
+}
+
+void make_deck(const std::string& folder, const DeckOptions& options, const DeckProgress& progress) {
+  check_options(options);
+  cv::setNumThreads(0);  // the pictures are spread over the threads, not the parts of one picture
+  const fs::path target = fs::path(folder).lexically_normal();
+  try {
+    if (fs::exists(target) && (!fs::is_directory(target) || !fs::is_empty(target))) {
+      throw Error(fmt::format("{} exists already: choose another folder or remove it", folder));
+    }
+    PartialFolder partial(target);
+    write_pictures(partial.path(), options, progress);
+    partial.finish();
+  } catch (const fs::filesystem_error& problem) {
+    throw Error(fmt::format("cannot make the deck {}: {} ({})", folder, problem.code().message(), problem.path1().string()));
+  }
+}
+
+}  // namespace cudacards
