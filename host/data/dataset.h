@@ -22,10 +22,10 @@ struct BadFile {
 
 /// Where pictures come from. Either root (with train/, valid/, test/ inside, or class folders right there), or the folders one by one.
 struct DatasetOptions {
-  std::string root, train, valid, test;
+  std::string root = {}, train = {}, valid = {}, test = {};
   double holdout = 0.1;            // share of train that becomes valid where there is no valid; chosen by a hash of the file's name
   double bad_limit = 0.10;         // more bad files than this share: Error
-  std::vector<std::string> classes;  // when not empty (a checkpoint's): match by name; unknown folders are an Error
+  std::vector<std::string> classes = {};  // when not empty (a checkpoint's): match by name; unknown folders are an Error
 };
 
 struct Dataset {
