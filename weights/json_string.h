@@ -5,10 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace cudacards {
+#include "host/runtime/utf8.h"
 
-/// True for well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool is_utf8(std::string_view text);
+namespace cudacards {
 
 /// What stands between the quotes of a JSON string, as UTF-8. Nothing for a control character, an unknown escape, half a surrogate
 /// pair or text that is not UTF-8.

@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 
 #include "host/runtime/error.h"
+#include "host/runtime/utf8.h"
 
 namespace cudacards {
 namespace {
@@ -30,22 +31,6 @@ class FileDescriptor {
  private:
   int fd_;
 };
-
-/// Bytes of the UTF-8 sequence that `text` begins with, 0 where it is none (overlong forms and surrogates are none).
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xC2 && lead <= 0xDF ? 2 : (lead & 0xF0) == 0xE0 ? 3 : lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  if (lead == 0xE0 && byte(1) < 0xA0) return 0;
-  if (lead == 0xED && byte(1) > 0x9F) return 0;
-  if (lead == 0xF0 && byte(1) < 0x90) return 0;
-  if (lead == 0xF4 && byte(1) > 0x8F) return 0;
-  return length;
-}
 
 }  // namespace
 
@@ -69,15 +54,6 @@ std::vector<std::uint8_t> read_file(const std::string& path) {
     done += static_cast<std::size_t>(n);
   }
   return bytes;
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 std::string printable(std::string_view name) {

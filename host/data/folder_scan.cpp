@@ -11,6 +11,7 @@
 
 #include "host/data/files.h"
 #include "host/runtime/error.h"
+#include "host/runtime/utf8.h"
 
 namespace cudacards {
 namespace {
@@ -54,6 +55,8 @@ std::vector<Entry> list(const std::string& folder) {
   return result;
 }
 
+}  // namespace
+
 bool has_picture_extension(const std::string& name) {
   std::string extension = fs::path(name).extension().string();
   if (extension.empty()) return false;
@@ -62,6 +65,8 @@ bool has_picture_extension(const std::string& name) {
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   return std::find(kPictureExtensions.begin(), kPictureExtensions.end(), extension) != kPictureExtensions.end();
 }
+
+namespace {
 
 bool is_clutter(const std::string& name) {
   return name.front() == '.' || name == "Thumbs.db" || name == "desktop.ini" || name == "__MACOSX";
