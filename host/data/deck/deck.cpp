@@ -213,7 +213,8 @@ std::vector<std::uint8_t> draw_card_jpeg(const DeckOptions& options, DeckSplit s
 void make_deck(const std::string& folder, const DeckOptions& options, const DeckProgress& progress) {
   check_options(options);
   cv::setNumThreads(0);  // the pictures are spread over the threads, not the parts of one picture
-  const fs::path target = fs::path(folder).lexically_normal();
+  fs::path target = fs::absolute(folder).lexically_normal();
+  if (!target.has_filename()) target = target.parent_path();  // "deck/" and "deck" are the same folder
   try {
     if (fs::exists(target) && (!fs::is_directory(target) || !fs::is_empty(target))) {
       throw Error(fmt::format("{} exists already: choose another folder or remove it", folder));

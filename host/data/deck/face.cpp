@@ -13,7 +13,7 @@ void fill_paper(cv::Mat& face, const DeckStyle& style, DeckRandom& random) {
     auto* row = face.ptr<cv::Vec3b>(y);
     for (int x = 0; x < face.cols; ++x) {
       const double share = 0.5 * x / face.cols + 0.5 * y / face.rows;
-      Colour colour = mix(style.paper, style.paper_far, share);
+      const Colour colour = mix(style.paper, style.paper_far, share);
       double texture = 0;
       if (style.paper_kind == PaperKind::kLinen) texture = ((x / 2 + y / 2) % 2 == 0 ? 4 : -4);
       if (style.paper_kind == PaperKind::kGrained) {
@@ -21,13 +21,12 @@ void fill_paper(cv::Mat& face, const DeckStyle& style, DeckRandom& random) {
         const std::uint32_t h = (static_cast<std::uint32_t>(x / 2) * 0x9E3779B1u ^ static_cast<std::uint32_t>(y / 2) * 0x85EBCA77u) + grain;
         texture = static_cast<double>((h ^ h >> 15) * 0x2C1B3C6Du >> 28) - 7.5;
       }
-      auto byte = [&](double v) { return static_cast<std::uint8_t>(std::lround(std::clamp(v + texture, 0.0, 255.0))); };
-      row[x] = {byte(colour.r), byte(colour.g), byte(colour.b)};
+      row[x] = {to_byte(colour.r + texture), to_byte(colour.g + texture), to_byte(colour.b + texture)};
     }
   }
 }
 
-void draw_border(const Canvas& canvas, const DeckStyle& style) {
+void draw_border(const Canvas& canvas, Rank rank, const DeckStyle& style) {
   const Point corner{50, style.height / 2};
   auto frame = [&](double inset, double width) {
     const Point high{corner.x - inset, corner.y - inset};
@@ -41,6 +40,7 @@ void draw_border(const Canvas& canvas, const DeckStyle& style) {
       frame(2.4, 0.6);
       break;
     case BorderKind::kInnerFrame: {
+      if (rank >= Rank::kJack) break;  // figures have frames of their own
       const Point high{style.pip_spread_x + style.pip_radius + 3.5, style.pip_spread_y + style.pip_radius + 4};
       canvas.stroke(rounded_rectangle(-high, high, 2.5), 0.9, style.line);
       break;
@@ -94,7 +94,7 @@ cv::Mat draw_face(const Card& card, const DeckStyle& style, int width, DeckRando
   fill_paper(face, style, random);
   // The filler counts from the centre of the first pixel.
   const Canvas canvas(face, Affine::translate((face.cols - 1) / 2.0, (face.rows - 1) / 2.0) * Affine::scale(unit, unit));
-  draw_border(canvas, style);
+  draw_border(canvas, card.rank, style);
   if (card.rank == Rank::kJoker) {
     draw_joker(canvas, style, random);
     return face;

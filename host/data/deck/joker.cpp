@@ -114,7 +114,7 @@ void draw_dancer(const Motley& m, DeckRandom& random) {
   for (int i = 0; i < 3; ++i) draw_bell(c, {0, -1.0 + 8 * i}, 1.5, m.style);
 }
 
-/// Head and shoulders, twice: a joker drawn as a court card.
+/// Shoulders, for a joker without a body.
 void draw_bust(const Motley& m) {
   draw_halves(m, parse_path("M 0 -13 C -14 -12 -24 -8 -28 14 L 0 14 Z"));
   for (const double y : {-4.0, 4.0}) {
@@ -128,11 +128,11 @@ void draw_bust(const Motley& m) {
 
 void draw_joker(const Canvas& canvas, const DeckStyle& style, DeckRandom& random) {
   const int first = random.integer(0, 3);
-  const double aside = random.uniform(-4, 4), lift = random.uniform(-6, 3), size = random.uniform(0.95, 1.3);
-  const double facing = random.chance(0.5) ? 1 : -1;
+  const bool dancing = random.chance(0.75);
+  const double aside = random.uniform(-4, 4), lift = random.uniform(-6, 3) + (dancing ? 0 : 18);
+  const double size = random.uniform(0.95, 1.3) * (dancing ? 1 : 1.3), facing = random.chance(0.5) ? 1 : -1;
   const Canvas figure = canvas.within(Affine::translate(aside, lift) * Affine::scale(facing * size, size));
   const Motley motley{figure, style, style.cloth[first], style.cloth[(first + 1) % 4], style.cloth[(first + 2) % 4]};
-  const bool dancing = random.chance(0.75);
   if (dancing) {
     draw_dancer(motley, random);
   } else {
@@ -146,9 +146,10 @@ void draw_joker(const Canvas& canvas, const DeckStyle& style, DeckRandom& random
   const Suit ink = random.chance(0.5) ? Suit::kSpades : Suit::kHearts;
   draw_lettering(canvas, style, lettering, style.suit_colour[static_cast<int>(ink)]);
   if (random.chance(0.3)) {  // the suits, strewn about
+    static const Point kPlaces[kSuits] = {{24, -44}, {32, -30}, {-32, 30}, {-24, 44}};  // where no letters are
     for (int suit = 0; suit < kSuits; ++suit) {
-      const double x = (suit % 2 == 0 ? -1 : 1) * random.uniform(22, 32), y = (suit < 2 ? -1 : 1) * random.uniform(30, 46);
-      draw_pip(canvas.within(Affine::translate(x, y) * Affine::rotate(random.uniform(-30, 30))), static_cast<Suit>(suit), 4.5, style);
+      const Affine turn = Affine::rotate(random.uniform(-30, 30));
+      draw_pip(canvas.within(Affine::translate(kPlaces[suit].x, kPlaces[suit].y) * turn), static_cast<Suit>(suit), 4.5, style);
     }
   }
 }

@@ -1,6 +1,8 @@
 #pragma once
 // Vector shapes and the canvas that they are drawn on. x grows to the right, y downwards.
 
+#include <algorithm>
+#include <cstdint>
 #include <opencv2/core.hpp>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,9 @@ using Point = cv::Point2d;
 struct Colour {
   double r = 0, g = 0, b = 0;  // 0 to 255
 };
+/// Rounded, and cut off at 0 and 255. (std::lround is a slow library call.)
+inline std::uint8_t to_byte(double value) { return static_cast<std::uint8_t>(std::clamp(value, 0.0, 255.0) + 0.5); }
+
 inline Colour mix(const Colour& a, const Colour& b, double share) {
   return {a.r + (b.r - a.r) * share, a.g + (b.g - a.g) * share, a.b + (b.b - a.b) * share};
 }

@@ -13,10 +13,9 @@ namespace {
 
 enum class Shot { kScan, kPhoto, kCloseUp, kTurned };
 
-using Corners = std::array<cv::Point2f, 4>;  // upper left, upper right, lower right, lower left of the card, in the picture
+constexpr float kLeastVisible = 0.5f;  // of the picture
 
-/// The card's place in a picture of side 1.
-Corners draw_placement(DeckRandom& random) {
+Corners propose_placement(DeckRandom& random) {
   static constexpr double kShots[] = {0.62, 0.30, 0.05, 0.03};
   const Shot shot = static_cast<Shot>(random.weighted(kShots));
   double half_x = 0, half_y = 0, degrees = 0, bend = 0;
@@ -61,6 +60,13 @@ Corners draw_placement(DeckRandom& random) {
   return corners;
 }
 
+/// The share of the picture that the card covers.
+float visible_share(const Corners& corners) {
+  const std::vector<cv::Point2f> card(corners.begin(), corners.end()), picture{{0, 0}, {1, 0}, {1, 1}, {0, 1}};
+  std::vector<cv::Point2f> common;
+  return cv::intersectConvexConvex(card, picture, common);
+}
+
 /// A card as seen in the picture: colour times coverage, and coverage (0 to 1), each the mean over 2 x 2 places within the pixel.
 struct Layer {
   std::vector<float> rgb, coverage;
@@ -68,14 +74,17 @@ struct Layer {
 
 /// How much of a place (x, y) on the card is card: 0 outside the rounded corners.
 float coverage_at(double x, double y, double width, double height, double radius) {
+  const auto inside = [](double v, double length, double margin) { return v > margin && v < length - margin; };
+  if (inside(x, width, 1) && inside(y, height, 1) && (inside(x, width, radius) || inside(y, height, radius))) return 1;
   const double dx = std::max({radius - x, x - (width - radius), 0.0}), dy = std::max({radius - y, y - (height - radius), 0.0});
   return static_cast<float>(std::clamp(radius - std::hypot(dx, dy) + 0.5, 0.0, 1.0));
 }
 
 Layer place_card(const FlatCard& card, const Corners& corners, int size) {
   const cv::Mat& face = card.face;
-  const float right = static_cast<float>(face.cols), bottom = static_cast<float>(face.rows);
-  const Corners flat{cv::Point2f{0, 0}, {right, 0}, {right, bottom}, {0, bottom}};
+  const double right = face.cols, bottom = face.rows;
+  const auto far_x = static_cast<float>(right), far_y = static_cast<float>(bottom);
+  const Corners flat{cv::Point2f{0, 0}, {far_x, 0}, {far_x, far_y}, {0, far_y}};
   Corners scaled = corners;
   for (cv::Point2f& p : scaled) p *= static_cast<float>(size);
   const cv::Mat matrix = cv::getPerspectiveTransform(scaled.data(), flat.data());  // from the picture to the face
@@ -85,25 +94,27 @@ Layer place_card(const FlatCard& card, const Corners& corners, int size) {
   Layer layer{std::vector<float>(pixels * 3), std::vector<float>(pixels)};
   for (int y = 0; y < size; ++y) {
     for (int x = 0; x < size; ++x) {
-      const std::size_t i = static_cast<std::size_t>(y) * size + x;
+      float rgb[3] = {}, coverage = 0;
       for (int part = 0; part < 4; ++part) {
         const double px = x + (part % 2 == 0 ? 0.25 : 0.75), py = y + (part / 2 == 0 ? 0.25 : 0.75);
         const double w = 1 / (m[6] * px + m[7] * py + m[8]);
         const double u = (m[0] * px + m[1] * py + m[2]) * w, v = (m[3] * px + m[4] * py + m[5]) * w;
         if (u < -0.5 || v < -0.5 || u > right + 0.5 || v > bottom + 0.5) continue;
         const float covered = coverage_at(u, v, right, bottom, card.corner_radius) / 4;
-        if (covered == 0) continue;
         const double fu = std::clamp(u - 0.5, 0.0, right - 1.001), fv = std::clamp(v - 0.5, 0.0, bottom - 1.001);
         const int column = static_cast<int>(fu), row = static_cast<int>(fv);
         const float across = static_cast<float>(fu - column), down = static_cast<float>(fv - row);
         const std::uint8_t* upper = face.ptr(row) + column * 3;
-        const std::uint8_t* lower = face.ptr(row + 1) + column * 3;
-        for (std::size_t k = 0; k < 3; ++k) {
+        const std::uint8_t* lower = upper + face.step;
+        for (int k = 0; k < 3; ++k) {
           const float a = upper[k] + (upper[k + 3] - upper[k]) * across, b = lower[k] + (lower[k + 3] - lower[k]) * across;
-          layer.rgb[i * 3 + k] += (a + (b - a) * down) * covered;
+          rgb[k] += (a + (b - a) * down) * covered;
         }
-        layer.coverage[i] += covered;
+        coverage += covered;
       }
+      const std::size_t i = static_cast<std::size_t>(y) * size + x;
+      std::copy_n(rgb, 3, &layer.rgb[i * 3]);
+      layer.coverage[i] = coverage;
     }
   }
   return layer;
@@ -113,7 +124,7 @@ Layer place_card(const FlatCard& card, const Corners& corners, int size) {
 void cast_shadow(FloatPicture& picture, const Layer& layer, DeckRandom& random) {
   const int size = picture.size();
   cv::Mat mask(size, size, CV_8U);
-  for (int i = 0; i < size * size; ++i) mask.data[i] = static_cast<std::uint8_t>(std::lround(layer.coverage[static_cast<std::size_t>(i)] * 255));
+  for (int i = 0; i < size * size; ++i) mask.data[i] = to_byte(layer.coverage[static_cast<std::size_t>(i)] * 255);
   const double softness = random.uniform(1.5, 8);
   cv::GaussianBlur(mask, mask, {}, softness);
   const double dark = random.uniform(0.15, 0.7);
@@ -198,7 +209,7 @@ cv::Mat develop(FloatPicture& picture) {
   for (int y = 0; y < size; ++y) {
     for (int x = 0; x < size; ++x) {
       for (int k = 0; k < 3; ++k) {
-        image.at<cv::Vec3b>(y, x)[k] = static_cast<std::uint8_t>(std::lround(std::clamp(picture.at(x, y)[k], 0.f, 255.f)));
+        image.at<cv::Vec3b>(y, x)[k] = to_byte(picture.at(x, y)[k]);
       }
     }
   }
@@ -224,12 +235,19 @@ void add_noise(cv::Mat& image, double amplitude, DeckRandom& noise) {
       // The sum of two uniform numbers is near enough to a bell.
       const std::uint32_t word = noise.word();
       const double bell = static_cast<double>((word & 0xffff) + (word >> 16)) / 65535 - 1;
-      row[i] = static_cast<std::uint8_t>(std::lround(std::clamp(row[i] + bell * amplitude, 0.0, 255.0)));
+      row[i] = to_byte(row[i] + bell * amplitude);
     }
   }
 }
 
 }  // namespace
+
+Corners draw_placement(DeckRandom& random) {
+  for (;;) {
+    const Corners corners = propose_placement(random);
+    if (visible_share(corners) >= kLeastVisible) return corners;
+  }
+}
 
 cv::Mat photograph(const FlatCard& card, const std::optional<FlatCard>& neighbour, int size, DeckRandom& random, DeckRandom& noise) {
   const Corners corners = draw_placement(random);

@@ -111,6 +111,13 @@ void draw_index(DeckRandom& random, DeckStyle& style) {
   style.index_place = {4 + style.index_height * random.uniform(0.34, 0.42), random.uniform(4, 8)};
 }
 
+/// Moves the pips away from the indices, as far as they would cover each other.
+void clear_indices(DeckStyle& style) {
+  const double column = style.index_place.x + std::max(style.index_height * 0.3, style.index_pip_radius);
+  style.pip_radius = std::min(style.pip_radius, (50 - column) * 0.26);
+  style.pip_spread_x = std::clamp(style.pip_spread_x, style.pip_radius * 1.6, std::max(50.5 - column - style.pip_radius, style.pip_radius * 1.6));
+}
+
 void draw_court_style(DeckRandom& random, DeckStyle& style, Ink ink) {
   static constexpr Colour kPalettes[][4] = {
       {{214, 30, 36}, {246, 204, 40}, {30, 60, 160}, {20, 20, 24}},    // the classic four
@@ -149,6 +156,7 @@ DeckStyle draw_style(DeckRandom& random) {
   draw_ink(random, style, ink);
   draw_pips(random, style);
   draw_index(random, style);
+  clear_indices(style);
   draw_court_style(random, style, ink);
   return style;
 }
