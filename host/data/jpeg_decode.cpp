@@ -42,6 +42,7 @@ Header read_header(const Decompressor& handle, ByteSpan file) {
                           &header.colourspace) != 0) {
     refuse(handle);
   }
+  if (header.width < 1 || header.height < 1) throw Error("truncated or corrupt JPEG: no picture in it");
   check_image_size(header.height, header.width);
   return header;
 }
