@@ -1,0 +1,39 @@
+#pragma once
+// Options that several commands share.
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+
+#include "host/train/model.h"
+#include "host/train/words.h"
+
+namespace cudacards::cli {
+
+/// An option whose value is a word of an enum; the words are listed in its help. Refuses other words with a guess.
+template <class Enum>
+CLI::Option* add_word(CLI::App& command, const std::string& name, Enum& value, const std::string& description) {
+  return command
+      .add_option_function<std::string>(
+          name, [&value, name](const std::string& word) { value = from_word<Enum>(word, name); },
+          fmt::format("{}: {}", description, fmt::join(words_of<Enum>(), ", ")))
+      ->type_name("WORD")
+      ->default_str(word_of(value));
+}
+
+/// What inference needs besides a checkpoint.
+struct InferenceOptions {
+  std::string checkpoint;
+  std::string device = "auto";
+  int threads = 0;
+  ModelOptions model;
+};
+
+/// CKPT, --batch, --precision, --device, --impl, --threads.
+void add_inference(CLI::App& command, InferenceOptions& options);
+/// Sets the threads, chooses the device, reads the checkpoint.
+Model load_model(const InferenceOptions& options);
+
+CLI::Option* add_threads(CLI::App& command, int& threads);
+
+}  // namespace cudacards::cli

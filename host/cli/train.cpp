@@ -1,0 +1,210 @@
+// cudacards train [DATA]: from a folder of pictures to a trained model.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <vector>
+
+#include "host/cli/commands.h"
+#include "host/cli/options.h"
+#include "host/runtime/device.h"
+#include "host/runtime/error.h"
+#include "host/runtime/log.h"
+#include "host/train/trainer.h"
+#include "host/train/words.h"
+#include "models/registry.h"
+
+namespace cudacards::cli {
+namespace {
+
+std::atomic<int> stop_signal = 0;
+static_assert(std::atomic<int>::is_always_lock_free);  // a signal handler writes it
+
+void request_stop(int signal) {
+  if (stop_signal.exchange(signal) != 0) _exit(128 + signal);  // the second time: at once
+}
+
+/// The first Ctrl-C or SIGTERM lets the step finish and saves. A reader of our output that goes away must not end the training.
+void handle_signals() {
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+struct TrainCommand {
+  using Change = std::function<void(RunConfig&)>;
+  std::vector<Change> changes;       // what the options say, in the order of the line
+  std::vector<std::string> settings; // --set
+  std::string config_file, device = "auto", resume;
+  bool quiet = false;
+  CLI::App* command = nullptr;
+};
+
+template <class T>
+CLI::Option* add_field(TrainCommand& train, const std::string& name, T RunConfig::*field, const std::string& description,
+                       const std::string& default_text, const std::string& type) {
+  return train.command
+      ->add_option_function<T>(
+          name, [&train, field](const T& value) { train.changes.emplace_back([=](RunConfig& c) { c.*field = value; }); }, description)
+      ->type_name(type)
+      ->default_str(default_text);
+}
+
+template <class Enum>
+CLI::Option* add_word_field(TrainCommand& train, const std::string& name, Enum RunConfig::*field, const std::string& description,
+                            const std::string& default_text) {
+  return train.command
+      ->add_option_function<std::string>(
+          name,
+          [&train, name, field](const std::string& word) {
+            const Enum value = from_word<Enum>(word, name);
+            train.changes.emplace_back([=](RunConfig& c) { c.*field = value; });
+          },
+          fmt::format("{}: {}", description, fmt::join(words_of<Enum>(), ", ")))
+      ->type_name("WORD")
+      ->default_str(default_text);
+}
+
+std::string read_config_file(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw UsageError(fmt::format("cannot read the configuration {}: {}", path, std::strerror(errno)));
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The preset, then the file, then the options: later ones win.
+RunConfig effective_config(const TrainCommand& train) {
+  const std::string text = train.config_file.empty() ? "" : read_config_file(train.config_file);
+  const auto apply = [&](RunConfig& config) {
+    apply_toml(config, text, train.config_file);
+    for (const std::string& setting : train.settings) apply_toml(config, setting, "--set " + setting);
+    for (const auto& change : train.changes) change(config);
+  };
+  RunConfig named;
+  apply(named);  // for the names of arch and preset, on which the preset's values depend
+  RunConfig config;
+  config.arch = named.arch;
+  apply_preset(config, named.preset);
+  apply(config);
+  return config;
+}
+
+void choose_device_of(const TrainCommand& train, RunConfig& config) {
+  const bool from_file = !train.config_file.empty() && train.command->count("--device") == 0;
+  const DeviceChoice choice = choose_device(from_file ? name_of(config.device) : train.device);
+  config.device = choice.kind;
+  if (!choice.reason.empty() && !train.quiet) log_note(fmt::format("training on the CPU: {}", choice.reason));
+}
+
+/// A resumed run continues as it began: options that would be passed over in silence are refused.
+void refuse_changes_of_a_resumed_run(const TrainCommand& train) {
+  for (const CLI::Option* option : train.command->get_options()) {
+    if (option->count() == 0 || option->check_name("--resume") || option->check_name("--quiet")) continue;
+    throw UsageError(fmt::format("--resume continues a run as it began; leave out {}", option->get_name()));
+  }
+}
+
+void report(const TrainResult& result) {
+  const EpochMetrics* best = nullptr;
+  for (const EpochMetrics& epoch : result.epochs) {
+    if (best == nullptr || epoch.val_accuracy > best->val_accuracy) best = &epoch;
+  }
+  if (best == nullptr) return;
+  log_note(fmt::format("best validation accuracy {:.4f} (loss {:.4f}) after epoch {}: {}/best.safetensors", best->val_accuracy,
+                       best->val_loss, best->epoch, result.run));
+}
+
+int run(const TrainCommand& train) {
+  TrainOptions options;
+  options.resume = train.resume;
+  options.quiet = train.quiet;
+  options.stop_requested = &stop_signal;
+  if (train.resume.empty()) {
+    options.config = effective_config(train);
+    choose_device_of(train, options.config);
+    validate(options.config);
+  } else {
+    refuse_changes_of_a_resumed_run(train);
+  }
+  handle_signals();
+  const TrainResult result = cudacards::train(options);
+  if (!train.quiet) report(result);
+  if (result.stopped) log_note(fmt::format("stopped and saved; continue with: cudacards train --resume {}", result.run));
+  fmt::print("{}\n", result.run);
+  return result.stopped ? 128 + stop_signal : 0;
+}
+
+std::string names_of_models() {
+  std::string names;
+  for (const ModelEntry& model : models()) names += (names.empty() ? "" : ", ") + std::string(model.name);
+  return names;
+}
+
+void add_data_options(TrainCommand& train) {
+  add_field(train, "DATA", &RunConfig::data, "A folder with train/, valid/ and test/, or of class folders", "a deck that is drawn in data/deck", "");
+  add_field(train, "--train", &RunConfig::data_train, "Class folders to learn from, instead of DATA", "none", "DIR");
+  add_field(train, "--valid", &RunConfig::data_valid, "Class folders to validate with", "a tenth of --train", "DIR");
+  add_field(train, "--test", &RunConfig::data_test, "Class folders that are only named in the run", "none", "DIR");
+  add_field(train, "--image-size", &RunConfig::image_size, "Pictures are squashed to N x N", "224", "N");
+}
+
+void add_run_options(TrainCommand& train) {
+  add_field(train, "--arch", &RunConfig::arch, "The model: " + names_of_models(), "cnn", "NAME");
+  add_field(train, "--preset", &RunConfig::preset,
+            "Values of all that is not given: best (augmentation, AdamW, cosine schedule), notebook (Keras' defaults)", "best", "NAME");
+  train.command->add_option("--config", train.config_file, "A TOML file, as a run's run.toml; options win over it")
+      ->type_name("FILE")
+      ->default_str("none");
+  train.command->add_option("--set", train.settings, "One value as in the file: --set augment.scale=0.1; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all()
+      ->default_str("none");
+  add_field(train, "--out", &RunConfig::out, "The run's folder", "runs/<arch>-<n>", "RUN");
+  train.command->add_option("--resume", train.resume, "Continue the run in this folder, byte for byte")
+      ->type_name("RUN")
+      ->default_str("none");
+}
+
+void add_training_options(TrainCommand& train) {
+  add_field(train, "--epochs", &RunConfig::epochs, "Passes over the data", "best: 40, notebook: 10", "N");
+  add_field(train, "--batch", &RunConfig::batch, "Pictures a step", "32", "N");
+  add_field(train, "--lr", &RunConfig::rate, "Learning rate, the schedule's highest", "0.001", "RATE");
+  add_word_field(train, "--schedule", &RunConfig::schedule, "Of the learning rate", "best: cosine, notebook: constant");
+  add_field(train, "--label-smoothing", &RunConfig::label_smoothing, "Share of the target spread over all classes",
+            "best: 0.1, notebook: 0", "SHARE");
+  add_field(train, "--ema", &RunConfig::ema_decay, "Decay of the averaged weights; 0: no average", "0", "DECAY");
+  add_field(train, "--patience", &RunConfig::patience, "Stop after N epochs without improvement; 0: never", "0", "N");
+  add_field(train, "--checkpoint-steps", &RunConfig::checkpoint_steps, "Save every N steps too; 0: after each epoch", "0", "N");
+  add_field(train, "--seed", &RunConfig::seed, "Of every random number", "1234", "N");
+}
+
+void add_machine_options(TrainCommand& train) {
+  train.command->add_option("--device", train.device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE")->default_str("auto");
+  add_word_field(train, "--precision", &RunConfig::precision, "Type of activations and their gradients",
+                 "best: bf16 where the processor multiplies it, else fp32; notebook: fp32");
+  add_word_field(train, "--impl", &RunConfig::impl, "Family of implementations", "auto");
+  add_field(train, "--threads", &RunConfig::threads, "CPU threads, part of the run's identity; 0: one a core", "0", "N");
+  train.command->add_flag("--quiet", train.quiet, "No progress, no notes");
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Action& action) {
+  auto train = std::make_shared<TrainCommand>();
+  train->command = app.add_subcommand("train", "Train a model on a folder of pictures");
+  train->command->footer("Prints the run's folder. Ctrl-C finishes the step and saves; a second one leaves at once.");
+  add_data_options(*train);
+  add_run_options(*train);
+  add_training_options(*train);
+  add_machine_options(*train);
+  train->command->callback([train, &action] { action = [train] { return run(*train); }; });
+}
+
+}  // namespace cudacards::cli
