@@ -1,0 +1,195 @@
+// The tables behind cases_of().
+
+#include <fmt/format.h>
+
+#include "kernels/base/philox.h"
+#include "models/registry.h"
+#include "tests/support/op_case.h"
+
+namespace cudacards::testing {
+namespace {
+
+using Op = std::shared_ptr<const Operation>;
+
+OpFamily family_of(const Operation& op) {
+  if (dynamic_cast<const Conv2d*>(&op)) return OpFamily::kConv2d;
+  if (dynamic_cast<const Dense*>(&op)) return OpFamily::kDense;
+  if (dynamic_cast<const MaxPool2d*>(&op)) return OpFamily::kMaxPool;
+  if (dynamic_cast<const GlobalAveragePool2d*>(&op)) return OpFamily::kGlobalAveragePool;
+  if (dynamic_cast<const Softmax*>(&op)) return OpFamily::kSoftmax;
+  if (dynamic_cast<const Dropout*>(&op)) return OpFamily::kDropout;
+  if (dynamic_cast<const Add*>(&op)) return OpFamily::kAdd;
+  if (dynamic_cast<const BatchNorm*>(&op)) return OpFamily::kBatchNorm;
+  return OpFamily::kActivation;
+}
+
+std::string details(const Operation& op) {
+  const auto pool_text = [](const Pool2dOptions& o) {
+    return fmt::format("{}x{} step {}x{}", o.window.h, o.window.w, o.step().h, o.step().w);
+  };
+  if (const auto* conv = dynamic_cast<const Conv2d*>(&op)) {
+    const auto& o = conv->options;
+    return fmt::format(" {} of {}x{} step {}x{} {} groups {}{} {}{}", o.filters, o.kernel.h, o.kernel.w, o.stride.h, o.stride.w,
+                       o.padding == Padding::kSame ? "same" : "valid", o.groups, o.bias ? "" : " no bias",
+                       name_of(o.activation), conv->pool ? " pool " + pool_text(*conv->pool) : "");
+  }
+  if (const auto* dense = dynamic_cast<const Dense*>(&op)) {
+    return fmt::format(" {} {}{}", dense->units, name_of(dense->activation), dense->bias ? "" : " no bias");
+  }
+  if (const auto* pool = dynamic_cast<const MaxPool2d*>(&op)) return " " + pool_text(pool->options);
+  if (const auto* layer = dynamic_cast<const ActivationLayer*>(&op)) return fmt::format(" {}", name_of(layer->activation));
+  if (const auto* dropout = dynamic_cast<const Dropout*>(&op)) return fmt::format(" {}", dropout->rate);
+  if (const auto* norm = dynamic_cast<const BatchNorm*>(&op)) return fmt::format(" {}", name_of(norm->activation));
+  return "";
+}
+
+OpCase make_case(Op op, std::vector<Shape> src, DType type, DType dst_type) {
+  std::string description = name_of(family_of(*op)) + details(*op);
+  for (const Shape& shape : src) description += " " + shape.to_string();
+  description += fmt::format(" {}", name_of(type));
+  if (dst_type != type) description += fmt::format(" to {}", name_of(dst_type));
+  return {std::move(op), std::move(src), type, dst_type, std::move(description)};
+}
+
+struct Table {
+  OpFamily family;
+  std::vector<OpCase> cases;
+
+  void add(const Op& op, const std::vector<Shape>& src) {
+    if (family_of(*op) != family) return;
+    cases.push_back(make_case(op, src, DType::kF32, DType::kF32));
+    cases.push_back(make_case(op, src, DType::kBf16, DType::kBf16));
+    cases.push_back(make_case(op, src, DType::kBf16, DType::kF32));
+  }
+};
+
+// Every layer of a model as it is, and with the layers behind it absorbed one after the other, as long as they fuse.
+void add_model(Table& table, const std::string& arch) {
+  constexpr int kBatch = 2;
+  const Graph graph = build_model(arch, {.height = 24, .width = 24, .classes = 53});
+  const auto& layers = graph.layers();
+  const auto consumer_of = [&](std::size_t i) -> std::size_t {
+    std::size_t consumer = 0, count = 0;
+    for (std::size_t j = i + 1; j < layers.size(); ++j) {
+      for (const int input : layers[j].inputs) {
+        if (static_cast<std::size_t>(input) == i) consumer = j, ++count;
+      }
+    }
+    return count == 1 ? consumer : 0;
+  };
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    Op op = layers[i].operation;
+    if (!op || op->is_view() || dynamic_cast<const Rescale*>(op.get())) continue;
+    std::vector<Shape> src;
+    for (const int input : layers[i].inputs) src.push_back(layers[static_cast<std::size_t>(input)].shape.with_batch(kBatch));
+    table.add(op, src);
+    for (std::size_t last = i; const std::size_t next = consumer_of(last); last = next) {
+      op = op->fuse(*layers[next].operation, layers[last].shape.with_batch(kBatch));
+      if (!op) break;
+      table.add(op, src);
+    }
+  }
+}
+
+template <class T, class... Args>
+Op make(Args&&... args) {
+  return std::make_shared<const T>(std::forward<Args>(args)...);
+}
+
+void add_conv2d_edges(Table& t) {
+  constexpr auto kNone = Activation::kNone;
+  const auto conv = [](const Conv2dOptions& o, std::optional<Pool2dOptions> pool = std::nullopt) { return make<Conv2d>(o, pool); };
+  t.add(conv({.filters = 1, .kernel = 1}), {{1, 1, 1, 1}});                                          // one element
+  t.add(conv({.filters = 16, .kernel = 3, .activation = Activation::kRelu}), {{1, 16, 16, 16}});     // exact tiles
+  t.add(conv({.filters = 17, .kernel = 3, .activation = Activation::kRelu}), {{1, 17, 17, 17}});     // a tile and one
+  t.add(conv({.filters = 53, .kernel = 3}), {{3, 11, 7, 53}});                                       // ragged everywhere
+  t.add(conv({.filters = 7, .kernel = {5, 2}, .stride = {2, 1}}), {{2, 13, 10, 3}});                 // rows unlike columns
+  t.add(conv({.filters = 8, .kernel = 3, .stride = 2}), {{2, 8, 8, 3}});                             // pads after, not before
+  t.add(conv({.filters = 8, .kernel = 3, .stride = 2}), {{2, 9, 9, 3}});                             // pads both
+  t.add(conv({.filters = 8, .kernel = 3, .stride = 3, .padding = Padding::kValid}), {{1, 11, 11, 5}});  // leaves a row over
+  t.add(conv({.filters = 5, .kernel = 7, .padding = Padding::kValid}), {{2, 7, 7, 2}});              // window = picture
+  t.add(conv({.filters = 6, .kernel = 7}), {{1, 3, 3, 2}});                                          // padding larger than the picture
+  t.add(conv({.filters = 12, .kernel = 1, .bias = false}), {{2, 6, 6, 24}});                         // pointwise
+  t.add(conv({.filters = 13, .kernel = 1, .stride = 2, .activation = Activation::kRelu6}), {{2, 7, 7, 11}});
+  t.add(conv({.filters = 24, .kernel = 3, .groups = 24, .bias = false}), {{2, 7, 7, 24}});           // depthwise
+  t.add(conv({.filters = 19, .kernel = 3, .stride = 2, .groups = 19, .activation = Activation::kRelu6}), {{2, 8, 8, 19}});
+  t.add(conv({.filters = 6, .kernel = 3, .groups = 3, .activation = kNone}), {{2, 5, 5, 3}});        // depth multiplier 2
+  t.add(conv({.filters = 12, .kernel = 3, .groups = 2, .activation = Activation::kRelu}), {{2, 6, 6, 8}});
+  // Pools behind: ragged, overlapping, with gaps, of the whole picture, after a strided convolution.
+  t.add(conv({.filters = 32, .kernel = 3, .activation = Activation::kRelu}, Pool2dOptions{}), {{3, 15, 13, 3}});
+  t.add(conv({.filters = 9, .kernel = 3, .activation = Activation::kRelu}, Pool2dOptions{.window = 3, .stride = 2}), {{2, 9, 8, 4}});
+  t.add(conv({.filters = 9, .kernel = 3, .activation = kNone}, Pool2dOptions{.window = 2, .stride = 3}), {{2, 9, 8, 4}});
+  t.add(conv({.filters = 16, .kernel = 5, .bias = false, .activation = Activation::kRelu6}, Pool2dOptions{.window = {1, 4}}),
+        {{2, 6, 8, 16}});
+  t.add(conv({.filters = 8, .kernel = 3, .stride = 2, .padding = Padding::kValid, .activation = Activation::kRelu}, Pool2dOptions{}),
+        {{2, 17, 17, 3}});
+  t.add(conv({.filters = 10, .kernel = 3, .groups = 10, .activation = Activation::kRelu}, Pool2dOptions{}), {{2, 6, 6, 10}});
+}
+
+void add_edges(Table& t) {
+  const std::vector<Shape> pictures = {{1, 1, 1, 1}, {2, 8, 8, 16}, {3, 7, 5, 53}, {1, 13, 4, 3}};
+  const std::vector<Shape> vectors = {{1, 1}, {16, 64}, {3, 53}, {5, 257}};
+  for (const auto activation : {Activation::kNone, Activation::kRelu, Activation::kRelu6}) {
+    for (const Shape& shape : vectors) {
+      for (const int units : {1, 16, 53}) t.add(make<Dense>(units, activation, units != 16), {shape});
+    }
+    for (const Shape& shape : pictures) t.add(make<BatchNorm>(0.9f, 1e-3f, activation), {shape});
+  }
+  t.add(make<BatchNorm>(), {{33, 17}});
+  for (const Shape& shape : pictures) {
+    for (const auto activation : {Activation::kRelu, Activation::kRelu6}) t.add(make<ActivationLayer>(activation), {shape});
+    t.add(make<GlobalAveragePool2d>(), {shape});
+    t.add(make<Add>(), {shape, shape});
+    for (const float rate : {0.0f, 0.5f, 0.3f}) t.add(make<Dropout>(rate), {shape});
+    t.add(make<MaxPool2d>(Pool2dOptions{.window = 1}), {shape});
+    if (shape[1] < 3 || shape[2] < 3) continue;
+    t.add(make<MaxPool2d>(Pool2dOptions{}), {shape});
+    t.add(make<MaxPool2d>(Pool2dOptions{.window = 3, .stride = 2}), {shape});
+    t.add(make<MaxPool2d>(Pool2dOptions{.window = {3, 1}, .stride = Extent2d{1, 2}}), {shape});
+    t.add(make<MaxPool2d>(Pool2dOptions{.window = 2, .stride = 3}), {shape});
+  }
+  for (const Shape& shape : vectors) t.add(make<Softmax>(), {shape});
+  t.add(make<Softmax>(), {{2, 3, 2, 10}});
+}
+
+}  // namespace
+
+std::vector<OpCase> cases_of(OpFamily family) {
+  Table table{family, {}};
+  for (const auto& entry : models()) add_model(table, entry.name);
+  if (family == OpFamily::kConv2d) add_conv2d_edges(table);
+  add_edges(table);
+  return table.cases;
+}
+
+std::vector<OpCase> generated_convolutions(int count) {
+  std::vector<OpCase> cases;
+  for (std::uint32_t index = 0; static_cast<int>(cases.size()) < count; ++index) {
+    std::uint32_t draw = 0;
+    const auto pick = [&](std::initializer_list<int> values) {
+      const std::uint32_t word = philox4x32_10(2026, 0, index, draw++, 0, 0).v[0];
+      return values.begin()[word % values.size()];
+    };
+    const int groups = pick({1, 1, 1, 2, 3, 8});
+    const int c = groups * pick({1, 1, 2, 3, 8, 16}), k = groups * pick({1, 1, 2, 5, 8, 16});
+    const Shape src{pick({1, 2, 3}), pick({1, 2, 3, 5, 6, 7, 8, 9, 12}), pick({1, 2, 3, 4, 7, 8, 10, 11}), c};
+    Conv2dOptions o{.filters = k, .kernel = {pick({1, 2, 3, 3, 5}), pick({1, 3, 3, 4})}, .stride = {pick({1, 1, 2, 3}), pick({1, 1, 2})}};
+    o.padding = pick({0, 1}) == 0 ? Padding::kSame : Padding::kValid;
+    o.groups = groups;
+    o.bias = pick({0, 1, 1}) == 1;
+    o.activation = static_cast<Activation>(pick({0, 1, 1, 2}));
+    std::optional<Pool2dOptions> pool;
+    if (pick({0, 1}) == 1) pool = Pool2dOptions{.window = pick({2, 2, 3}), .stride = pick({1, 2, 2, 3})};
+    const DType type = pick({0, 0, 1}) == 1 ? DType::kBf16 : DType::kF32;
+    const auto op = make<Conv2d>(o, pool);
+    try {
+      op->infer_shape(std::vector{src});
+    } catch (const std::exception&) {
+      continue;  // a window larger than the picture
+    }
+    cases.push_back(make_case(op, {src}, type, type));
+  }
+  return cases;
+}
+
+}  // namespace cudacards::testing

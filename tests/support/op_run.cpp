@@ -1,0 +1,140 @@
+#include "tests/support/op_run.h"
+
+#include <cmath>
+#include <deque>
+
+#include "kernels/base/philox.h"
+
+namespace cudacards::testing {
+namespace {
+
+enum class Fill { kIntegers, kUniform };
+
+float draw(Fill fill, std::uint32_t seed, std::uint32_t tensor, std::size_t i) {
+  const std::uint32_t word = philox4x32_10(seed, 0x7e57, tensor, static_cast<std::uint32_t>(i), 0, 0).v[0];
+  if (fill == Fill::kUniform) return 2 * uniform01(word) - 1;
+  constexpr float kIntegers[] = {-2, -1, -1, 1, 1, 1, 2, 0};
+  return kIntegers[word % 8];
+}
+
+std::vector<float> drawn(Fill fill, std::uint32_t seed, std::uint32_t tensor, const Shape& shape, DType type) {
+  std::vector<float> values(static_cast<std::size_t>(shape.elements()));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float x = draw(fill, seed, tensor, i);
+    values[i] = type == DType::kBf16 ? static_cast<float>(Bf16(x)) : x;
+  }
+  return values;
+}
+
+OpInputs inputs_of(const OpCase& c, Fill fill, std::uint32_t seed) {
+  OpInputs inputs;
+  std::uint32_t tensor = 0;
+  for (const Shape& shape : c.src) inputs.src.push_back(drawn(fill, seed, tensor++, shape, c.type));
+  for (const auto& spec : c.operation->parameters(c.src)) {
+    auto values = drawn(fill, seed, tensor++, spec.shape, c.type);
+    if (spec.name == "gamma" || spec.name == "variance") {
+      for (float& x : values) x = std::abs(x) + 0.5f;
+    }
+    inputs.parameters.push_back(std::move(values));
+  }
+  inputs.diff_dst = drawn(fill, seed, tensor, c.dst(), c.dst_type);
+  return inputs;
+}
+
+void store(GuardedBuffer& buffer, const std::vector<float>& values, DType type) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (type == DType::kBf16) {
+      buffer.as<Bf16>()[i] = Bf16(values[i]);
+    } else {
+      buffer.as<float>()[i] = values[i];
+    }
+  }
+}
+
+std::vector<float> loaded(GuardedBuffer& buffer, DType type) {
+  std::vector<float> values(buffer.size() / size_of(type));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = type == DType::kBf16 ? static_cast<float>(buffer.as<Bf16>()[i]) : buffer.as<float>()[i];
+  }
+  return values;
+}
+
+GuardedBuffer filled(const std::vector<float>& values, DType type, const char* name) {
+  GuardedBuffer buffer(values.size() * size_of(type), name);
+  store(buffer, values, type);
+  return buffer;
+}
+
+/// A gradient as the mode finds it: poisoned where it is to be overwritten.
+GuardedBuffer gradient(std::size_t elements, DType type, GradMode mode, float before, const char* name) {
+  GuardedBuffer buffer(elements * size_of(type), name);
+  if (mode == GradMode::kAccumulate) store(buffer, std::vector<float>(elements, before), type);
+  return buffer;
+}
+
+}  // namespace
+
+OpInputs integer_inputs(const OpCase& c, std::uint32_t seed) { return inputs_of(c, Fill::kIntegers, seed); }
+OpInputs random_inputs(const OpCase& c, std::uint32_t seed) { return inputs_of(c, Fill::kUniform, seed); }
+
+OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInputs& inputs, const RunOptions& options) {
+  Problem problem = c.problem();
+  problem.training = options.training;
+  problem.diff_parameters_wanted = options.training && !options.frozen;
+  problem.diff_src_wanted.assign(c.src.size(), options.training && options.diff_src_mode != GradMode::kIgnore);
+  const auto specs = c.operation->parameters(c.src);
+  const auto kernel = implementation.make(*c.operation, problem);
+  const MemoryNeed need = kernel->memory();
+  GuardedBuffer workspace(need.workspace, "workspace"), scratchpad(need.scratchpad, "scratchpad"), packed(need.packed, "packed");
+  GuardedBuffer dst(problem.dst.bytes(), "dst");
+  std::deque<GuardedBuffer> src, parameters;
+  std::vector<const void*> src_pointers;
+  std::vector<float*> parameter_pointers;
+  for (const auto& values : inputs.src) src_pointers.push_back(src.emplace_back(filled(values, c.type, "src")).data());
+  for (const auto& values : inputs.parameters) {
+    parameter_pointers.push_back(parameters.emplace_back(filled(values, DType::kF32, "parameter")).as<float>().data());
+  }
+
+  kernel->forward({.step = options.step, .src = src_pointers, .dst = dst.data(), .parameters = parameter_pointers,
+                   .workspace = workspace.data(), .scratchpad = scratchpad.data(), .packed = packed.data()});
+  OpOutputs out{.dst = loaded(dst, c.dst_type)};
+  for (auto& parameter : parameters) out.parameters.push_back(loaded(parameter, DType::kF32));
+  if (!options.training) return out;
+
+  scratchpad.poison();  // kept by nobody between two calls
+  GuardedBuffer diff_dst = filled(inputs.diff_dst, c.dst_type, "diff_dst");
+  std::deque<GuardedBuffer> diff_src, diff_parameters;
+  std::vector<void*> diff_src_pointers;
+  std::vector<float*> diff_parameter_pointers;
+  const std::vector<GradMode> diff_src_modes(c.src.size(), options.diff_src_mode);
+  for (const Shape& shape : c.src) {
+    auto& buffer = diff_src.emplace_back(gradient(static_cast<std::size_t>(shape.elements()), c.type, options.diff_src_mode,
+                                                  options.gradient_before, "diff_src"));
+    diff_src_pointers.push_back(options.diff_src_mode == GradMode::kIgnore ? nullptr : buffer.data());
+  }
+  for (const auto& spec : specs) {
+    auto& buffer = diff_parameters.emplace_back(gradient(static_cast<std::size_t>(spec.shape.elements()), DType::kF32,
+                                                         options.diff_parameters_mode, options.gradient_before, "diff_parameter"));
+    const bool wanted = spec.trainable && !options.frozen;
+    diff_parameter_pointers.push_back(wanted ? buffer.as<float>().data() : nullptr);
+  }
+  std::vector<const void*> src_for_backward = src_pointers;
+  if (!need.backward_reads_src) src_for_backward.assign(src_pointers.size(), nullptr);
+  const std::vector<const float*> const_parameters(parameter_pointers.begin(), parameter_pointers.end());
+
+  kernel->backward({.step = options.step, .src = src_for_backward, .dst = need.backward_reads_dst ? dst.data() : nullptr,
+                    .diff_dst = diff_dst.data(), .diff_src = diff_src_pointers, .diff_src_mode = diff_src_modes,
+                    .parameters = const_parameters, .diff_parameters = diff_parameter_pointers,
+                    .diff_parameters_mode = options.frozen ? GradMode::kIgnore : options.diff_parameters_mode,
+                    .workspace = workspace.data(), .scratchpad = scratchpad.data(), .packed = packed.data()});
+
+  for (std::size_t i = 0; i < src.size(); ++i) EXPECT_EQ(loaded(src[i], c.type), inputs.src[i]) << "src has changed";
+  EXPECT_EQ(loaded(diff_dst, c.dst_type), inputs.diff_dst) << "diff_dst has changed";
+  for (auto& buffer : diff_src) out.diff_src.push_back(options.diff_src_mode == GradMode::kIgnore ? std::vector<float>{} : loaded(buffer, c.type));
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    out.diff_parameters.push_back(diff_parameter_pointers[i] ? loaded(diff_parameters[i], DType::kF32) : std::vector<float>{});
+  }
+  return out;
+}
+
+}  // namespace cudacards::testing
