@@ -5,6 +5,7 @@
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
+#include "host/ops/vendor/onednn.h"
 #include "host/runtime/error.h"
 
 namespace cudacards {
@@ -86,7 +87,7 @@ std::unique_ptr<Operation> Conv2d::fuse(const Operation& consumer, const Shape&)
 }
 
 std::span<const Implementation> Conv2d::implementations(DeviceKind device) const {
-  static const std::array kCpu = {kReferenceConv2d};
+  static const std::array kCpu = {kOnednnConv2dPool, kOnednnConv2d, kReferenceConv2d};
   if (device != DeviceKind::kCpu) return {};
   return kCpu;
 }

@@ -3,6 +3,7 @@
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
+#include "host/ops/vendor/onednn.h"
 #include "host/runtime/error.h"
 
 namespace cudacards {
@@ -34,7 +35,7 @@ std::unique_ptr<Operation> Dense::fuse(const Operation& consumer, const Shape&) 
 }
 
 std::span<const Implementation> Dense::implementations(DeviceKind device) const {
-  static const std::array kCpu = {kReferenceDense};
+  static const std::array kCpu = {kOnednnDense, kReferenceDense};
   if (device != DeviceKind::kCpu) return {};
   return kCpu;
 }
