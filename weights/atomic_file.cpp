@@ -12,7 +12,6 @@
 #include <cstring>
 #include <filesystem>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include "host/runtime/error.h"
@@ -133,10 +132,9 @@ class AtomicWrite {
     }
   }
 
+  /// The file stays open, and so locked, until it has its final name: else a writer that cleans up meanwhile could take it for stale.
+  /// What a close could complain about, the flush has reported before.
   void publish() {
-    // Closed first, because network file systems report a failed write as late as here. Linux closes also when interrupted.
-    const int closed = calls_.close(std::exchange(fd_, -1));
-    if (closed != 0 && errno != EINTR) fail("closing");
     if (uninterrupted([&] { return calls_.rename(temporary_.c_str(), path_.c_str()); }) != 0) fail("renaming the temporary to");
     temporary_.clear();
     // EINVAL, ENOTSUP: the file system has no flush for folders, so there is none to wait for.

@@ -35,6 +35,7 @@ struct SafetensorsLimits {
   static constexpr std::uint64_t kHeaderBytes = 100'000'000;  // as the format's reference implementation
   static constexpr std::size_t kTensors = 65'536;
   static constexpr std::size_t kMetadataEntries = 65'536;
+  static constexpr std::size_t kTextBytes = std::size_t{32} << 20;  // of all names and metadata together
   static constexpr std::size_t kRank = 8;
 };
 

@@ -99,6 +99,10 @@ class HeaderParser {
     std::size_t end = at_ + 1;
     while (end < json_.size() && json_[end] != '"') end += json_[end] == '\\' ? 2 : 1;
     if (end >= json_.size()) fail("a string without an end");
+    text_bytes_ += end - at_;
+    if (text_bytes_ > SafetensorsLimits::kTextBytes) {
+      fail(fmt::format("more than {} bytes of names and metadata", SafetensorsLimits::kTextBytes));
+    }
     auto text = unescape_json(json_.substr(at_ + 1, end - at_ - 1));
     if (!text) fail("a string that is not valid JSON text in UTF-8");
     at_ = end + 1;
@@ -194,6 +198,7 @@ class HeaderParser {
 
   const std::string_view json_;
   std::size_t at_ = 0;
+  std::size_t text_bytes_ = 0;
   bool seen_metadata_ = false;
   SafetensorsHeader header_;
 };

@@ -1,0 +1,204 @@
+// Damaged files of all kinds: each is read or refused, none crashes, hangs or costs more memory than its own size and 64 MiB.
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <ctime>
+#include <ostream>
+#include <random>
+
+#include "host/runtime/error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/weights/raw_file.h"
+#include "weights/safetensors.h"
+
+namespace cudacards {
+namespace {
+
+using testing_support::raw_safetensors;
+using testing_support::read_bytes;
+using testing_support::TemporaryFolder;
+using testing_support::write_bytes;
+
+constexpr std::int64_t kMemoryAllowance = std::int64_t{64} << 20;
+constexpr double kSecondsAllowance = 1.0;
+
+/// Of this process, so that a busy machine is not taken for a hang.
+double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+std::int64_t peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return std::int64_t{usage.ru_maxrss} * 1024;
+}
+
+enum class Outcome { kRead, kRefused };
+
+/// Opens the file and looks at everything in it, as a program would.
+Outcome digest(const std::string& path) {
+  try {
+    const auto file = SafetensorsFile::open(path);
+    for (const TensorView& tensor : file.tensors()) {
+      EXPECT_EQ(file.find(tensor.name), &tensor);
+      std::int64_t elements = 1;
+      for (const std::int64_t size : tensor.shape) elements *= size;
+      EXPECT_EQ(tensor.bytes.size(), static_cast<std::size_t>(elements) * size_of(tensor.type));
+      try {
+        (void)file.read_floats(tensor.name, tensor.shape);
+      } catch (const Error&) {
+      }
+    }
+    return Outcome::kRead;
+  } catch (const Error&) {
+    return Outcome::kRefused;
+  }
+}
+
+std::string valid_file(const TemporaryFolder& folder) {
+  const std::vector<float> values(24, 0.5f);
+  const std::vector<std::uint8_t> bytes(7, 9);
+  const std::string path = folder / "valid";
+  write_safetensors(path,
+                    {float_tensor("conv2d/weights", {2, 3, 4}, values), float_tensor("dense/bias", {24}, values), float_tensor("none", {0}, {}),
+                     {"pixels", SafetensorsType::kU8, {7}, std::as_bytes(std::span(bytes))}},
+                    {{"arch", "cnn"}, {"classes", "[\"ace of clubs\",\"\\u00e9\"]"}, {"note", "a\nb\"\\"}});
+  return read_bytes(path);
+}
+
+/// One to four damages: bits, bytes, digits, pieces of syntax, cuts, repeats, the length in front.
+std::string damaged(std::string file, std::mt19937& random) {
+  const auto below = [&random](std::size_t n) { return n == 0 ? std::size_t{0} : std::size_t{random()} % n; };
+  static const std::vector<std::string> kSyntax = {"{",  "}",    "[",      "]",    ",",    ":",     "\"",      "\\",   "\\u", "\\ud800", "-",
+                                                   "1e", "null", "\"F32\"", "true", "[]", "{}", "\xff", "\"shape\":", "9223372036854775807",
+                                                   "18446744073709551615", "\"__metadata__\":{}", "0"};
+  for (std::size_t damage = 1 + below(4); damage > 0; --damage) {
+    if (file.empty()) return file;
+    const std::size_t at = below(file.size());
+    switch (below(8)) {
+      case 0: file[at] = static_cast<char>(file[at] ^ (1 << below(8))); break;
+      case 1: file[at] = static_cast<char>(below(256)); break;
+      case 2: file.resize(at); break;
+      case 3: file.insert(at, kSyntax[below(kSyntax.size())]); break;
+      case 4: file.erase(at, 1 + below(16)); break;
+      case 5: file.insert(at, file.substr(below(file.size()), 1 + below(64))); break;
+      case 6: file[below(std::min<std::size_t>(8, file.size()))] = static_cast<char>(below(256)); break;
+      default: {
+        const std::size_t digit = file.find_first_of("0123456789", at);
+        if (digit != std::string::npos) file[digit] = static_cast<char>('0' + below(10));
+      }
+    }
+  }
+  // Half of them with a length that fits again, so that the damage behind it is reached.
+  if (file.size() > 8 && below(2) == 0) {
+    const std::size_t end = file.rfind('}');
+    if (end != std::string::npos && end > 8) file = raw_safetensors(file.substr(8, end - 7), file.substr(end + 1));
+  }
+  return file;
+}
+
+void fuzz(int count, unsigned seed) {
+  const TemporaryFolder folder;
+  const std::string valid = valid_file(folder);
+  const std::string path = folder / "damaged";
+  std::mt19937 random(seed);
+  int read = 0, refused = 0;
+  const std::int64_t peak_before = peak_resident_bytes();
+  for (int i = 0; i < count; ++i) {
+    SCOPED_TRACE("mutant " + std::to_string(i) + " of seed " + std::to_string(seed));
+    write_bytes(path, damaged(valid, random));
+    const double start = cpu_seconds();
+    ++(digest(path) == Outcome::kRead ? read : refused);
+    EXPECT_LT(cpu_seconds() - start, kSecondsAllowance);
+  }
+  EXPECT_LT(peak_resident_bytes() - peak_before, kMemoryAllowance);
+  EXPECT_GT(read, count / 100) << "the damage must not always be found at the first byte";
+  EXPECT_GT(refused, count / 2);
+  testing::Test::RecordProperty("read", read);
+  testing::Test::RecordProperty("refused", refused);
+}
+
+TEST(SafetensorsFuzz, TwoThousandDamagedFiles) { fuzz(2'000, 1); }
+TEST(SafetensorsFuzzLong, TenThousandDamagedFiles) { fuzz(10'000, 2); }
+
+TEST(SafetensorsFuzz, EveryCutOfAFile) {
+  const TemporaryFolder folder;
+  const std::string valid = valid_file(folder);
+  const std::string path = folder / "cut";
+  for (std::size_t size = 0; size < valid.size(); ++size) {
+    write_bytes(path, valid.substr(0, size));
+    EXPECT_EQ(digest(path), Outcome::kRefused) << size;
+  }
+  write_bytes(path, valid);
+  EXPECT_EQ(digest(path), Outcome::kRead);
+}
+
+TEST(SafetensorsFuzz, EveryByteChanged) {
+  const TemporaryFolder folder;
+  const std::string valid = valid_file(folder);
+  const std::string path = folder / "changed";
+  for (std::size_t at = 0; at < valid.size(); ++at) {
+    for (const char mask : {'\x01', '\x20', '\x7f'}) {
+      std::string changed = valid;
+      changed[at] = static_cast<char>(changed[at] ^ mask);
+      write_bytes(path, changed);
+      (void)digest(path);
+    }
+  }
+}
+
+/// Headers of the greatest length that is accepted, filled with what costs most.
+struct Bomb {
+  const char* name;
+  const char* begin;
+  const char* repeated;
+  const char* end;
+  friend void PrintTo(const Bomb& bomb, std::ostream* out) { *out << bomb.name; }
+};
+
+class SafetensorsBomb : public testing::TestWithParam<Bomb> {};
+
+TEST_P(SafetensorsBomb, CostsLittleMemoryAndTime) {
+  const Bomb& bomb = GetParam();
+  const TemporaryFolder folder;
+  const std::string path = folder / "bomb";
+  std::int64_t file_bytes = 0;
+  {
+    constexpr std::size_t kLength = SafetensorsLimits::kHeaderBytes;
+    const std::string_view repeated = bomb.repeated;
+    std::string json = bomb.begin;
+    json.reserve(kLength);
+    while (json.size() + repeated.size() + 64 < kLength) json += repeated;
+    json += bomb.end;
+    file_bytes = static_cast<std::int64_t>(json.size()) + 8;
+    write_bytes(path, raw_safetensors(json, ""));
+  }
+  // In a process of its own, because a peak of memory never comes down again.
+  EXPECT_EXIT(
+      {
+        const std::int64_t before = peak_resident_bytes();
+        const double start = cpu_seconds();
+        (void)digest(path);
+        const double seconds = cpu_seconds() - start;
+        const std::int64_t grown = peak_resident_bytes() - before;
+        std::fprintf(stderr, "%.3f s, %.1f MB above\n", seconds, static_cast<double>(grown) / 1e6);
+        std::exit(grown <= file_bytes + kMemoryAllowance && seconds < kSecondsAllowance ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SafetensorsBomb,
+                         testing::Values(Bomb{"OneLongName", R"({")", "nnnnnnnnnnnnnnnn", R"(":{}})"},
+                                         Bomb{"OneLongEscapedName", R"({")", R"(\u0041)", R"(":{}})"},
+                                         Bomb{"OneLongMetadataValue", R"({"__metadata__":{"k":")", "vvvvvvvvvvvvvvvv", R"("}})"},
+                                         Bomb{"Spaces", "{", "                ", "}"},
+                                         Bomb{"Brackets", R"({"a":{"shape":[)", "[[[[[[[[[[[[[[[[", ""},
+                                         Bomb{"Digits", R"({"a":{"shape":[)", "1111111111111111", "]}}"},
+                                         Bomb{"Sizes", R"({"a":{"shape":[0)", ",1,1,1,1,1,1,1,1", "]}}"},
+                                         Bomb{"Backslashes", R"({")", R"(\\\\\\\\\\\\\\\\)", R"(":{}})"},
+                                         Bomb{"SameTensorName", "{", R"("a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},)",
+                                              R"("a":{}})"}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace cudacards
