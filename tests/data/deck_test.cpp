@@ -1,4 +1,5 @@
-// Generated decks: the cards are what they say they are, the same seed gives the same bytes, and a folder is whole or absent.
+// Generated decks: the cards are what they say they are, the same seed gives the same bytes, and a folder is whole or
+// absent.
 
 #include "host/data/deck/deck.h"
 
@@ -30,7 +31,9 @@ namespace fs = std::filesystem;
 
 constexpr int kStyles = 24;  // decks that a property is tried on
 
-DeckRandom random_of(int index, DeckStream stream) { return {PictureKey{7, 0, static_cast<std::uint32_t>(index), 0}, stream}; }
+DeckRandom random_of(int index, DeckStream stream) {
+  return {PictureKey{7, 0, static_cast<std::uint32_t>(index), 0}, stream};
+}
 
 DeckStyle style_of(int index) {
   DeckRandom random = random_of(index, DeckStream::kStyle);
@@ -102,8 +105,10 @@ TEST(DeckNames, AreTheFiftyThreeCardsSorted) {
   EXPECT_EQ(names.size(), 53u);
   EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
   std::set<std::string> expected{"joker"};
-  for (const char* rank : {"ace", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "jack", "queen", "king"}) {
-    for (const char* suit : {"clubs", "diamonds", "hearts", "spades"}) expected.insert(fmt::format("{} of {}", rank, suit));
+  for (const char* rank :
+       {"ace", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "jack", "queen", "king"}) {
+    for (const char* suit : {"clubs", "diamonds", "hearts", "spades"})
+      expected.insert(fmt::format("{} of {}", rank, suit));
   }
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()), expected);
 }
@@ -148,7 +153,8 @@ TEST(DeckFace, LooksTheSameUpsideDownWhereACardDoes) {
       EXPECT_LT(asymmetry_of(rank, Suit::kSpades), 0.006) << "style " << index << ", rank " << static_cast<int>(rank);
     }
     EXPECT_LT(asymmetry_of(Rank::kNine, Suit::kDiamonds), 0.006) << "style " << index;
-    EXPECT_GT(asymmetry_of(Rank::kSeven, Suit::kDiamonds), 0.006) << "style " << index << ": a seven has its odd pip in one half";
+    EXPECT_GT(asymmetry_of(Rank::kSeven, Suit::kDiamonds), 0.006)
+        << "style " << index << ": a seven has its odd pip in one half";
   }
 }
 
@@ -163,7 +169,8 @@ TEST(DeckFace, DiffersBetweenAnyTwoCardsOfADeck) {
   }
   for (std::size_t i = 0; i < faces.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
-      EXPECT_GT(cv::norm(faces[i], faces[j], cv::NORM_L1), 50000) << i << " and " << j;  // as much as 65 pixels turned from white to black
+      EXPECT_GT(cv::norm(faces[i], faces[j], cv::NORM_L1), 50000)
+          << i << " and " << j;  // as much as 65 pixels turned from white to black
     }
   }
 }
@@ -187,12 +194,15 @@ TEST(DeckPhotograph, PutsTheUpperLeftOfTheFaceAtTheUpperLeftCorner) {
   face(cv::Rect(0, 0, 144, 200)).setTo(cv::Scalar(255, 0, 0));
   face(cv::Rect(144, 200, 144, 200)).setTo(cv::Scalar(0, 0, 255));
   for (int i = 0; i < 40; ++i) {
-    DeckRandom random = random_of(i, DeckStream::kPhotograph), placement = random, noise = random_of(i, DeckStream::kNoise);
+    DeckRandom random = random_of(i, DeckStream::kPhotograph), placement = random,
+               noise = random_of(i, DeckStream::kNoise);
     const Corners corners = draw_placement(placement);
     const cv::Mat picture = photograph({face, 0}, std::nullopt, 96, random, noise);
     auto redness = [&](std::size_t corner) {  // halfway from the centre to the corner
-      const cv::Point2f centre = (corners[0] + corners[1] + corners[2] + corners[3]) / 4, at = (corners[corner] + centre) / 2 * 96;
-      const auto pixel = picture.at<cv::Vec3b>(std::clamp(static_cast<int>(at.y), 0, 95), std::clamp(static_cast<int>(at.x), 0, 95));
+      const cv::Point2f centre = (corners[0] + corners[1] + corners[2] + corners[3]) / 4,
+                        at = (corners[corner] + centre) / 2 * 96;
+      const auto pixel =
+          picture.at<cv::Vec3b>(std::clamp(static_cast<int>(at.y), 0, 95), std::clamp(static_cast<int>(at.x), 0, 95));
       return pixel[0] - pixel[2];
     };
     if (std::abs(redness(0) - redness(2)) < 30) continue;  // a picture without colours
@@ -237,14 +247,18 @@ TEST_F(DeckFolder, HoldsEveryClassInEverySplitAndEveryFileDecodes) {
   for (const auto& [name, bytes] : files) {
     int width = 0, height = 0, subsampling = 0, colours = 0;
     const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-    ASSERT_EQ(tjDecompressHeader3(decoder.get(), data, bytes.size(), &width, &height, &subsampling, &colours), 0) << name;
+    ASSERT_EQ(tjDecompressHeader3(decoder.get(), data, bytes.size(), &width, &height, &subsampling, &colours), 0)
+        << name;
     EXPECT_EQ(width, 48);
     EXPECT_EQ(height, 48);
     std::vector<unsigned char> pixels(48 * 48 * 3);
-    EXPECT_EQ(tjDecompress2(decoder.get(), data, bytes.size(), pixels.data(), 48, 0, 48, TJPF_RGB, TJFLAG_STOPONWARNING), 0) << name;
+    EXPECT_EQ(
+        tjDecompress2(decoder.get(), data, bytes.size(), pixels.data(), 48, 0, 48, TJPF_RGB, TJFLAG_STOPONWARNING), 0)
+        << name;
   }
   for (const std::string& card : card_names()) {
-    for (int index = 1; index <= 6; ++index) EXPECT_TRUE(files.contains(fmt::format("train/{}/{:03}.jpg", card, index)));
+    for (int index = 1; index <= 6; ++index)
+      EXPECT_TRUE(files.contains(fmt::format("train/{}/{:03}.jpg", card, index)));
     EXPECT_TRUE(files.contains(fmt::format("valid/{}/001.jpg", card)));
     EXPECT_TRUE(files.contains(fmt::format("test/{}/001.jpg", card)));
   }

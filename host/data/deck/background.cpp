@@ -77,7 +77,8 @@ void paint_clutter(FloatPicture& picture, DeckRandom& random) {
   };
   std::vector<Blob> blobs(static_cast<std::size_t>(random.integer(6, 16)));
   for (Blob& blob : blobs) {
-    blob = {random.uniform(0, size), random.uniform(0, size), random.uniform(8, 70), random.uniform(8, 70), any_colour(random, 0, 255)};
+    blob = {random.uniform(0, size), random.uniform(0, size), random.uniform(8, 70), random.uniform(8, 70),
+            any_colour(random, 0, 255)};
   }
   paint(picture, [&](int x, int y) {
     Colour colour = ground;
@@ -133,10 +134,18 @@ FloatPicture draw_background(int size, DeckRandom& random) {
       paint(picture, [&](int x, int y) { return mix(from, to, (tilt * x + (1 - tilt) * y) / size); });
       break;
     }
-    case Ground::kFelt: paint_felt(picture, random); break;
-    case Ground::kWood: paint_wood(picture, random); break;
-    case Ground::kCloth: paint_cloth(picture, random); break;
-    case Ground::kClutter: paint_clutter(picture, random); break;
+    case Ground::kFelt:
+      paint_felt(picture, random);
+      break;
+    case Ground::kWood:
+      paint_wood(picture, random);
+      break;
+    case Ground::kCloth:
+      paint_cloth(picture, random);
+      break;
+    case Ground::kClutter:
+      paint_clutter(picture, random);
+      break;
   }
   return picture;
 }

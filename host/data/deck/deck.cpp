@@ -31,9 +31,12 @@ constexpr DeckSplit kSplits[] = {DeckSplit::kTrain, DeckSplit::kValid, DeckSplit
 
 const char* folder_of(DeckSplit split) {
   switch (split) {
-    case DeckSplit::kTrain: return "train";
-    case DeckSplit::kValid: return "valid";
-    case DeckSplit::kTest: return "test";
+    case DeckSplit::kTrain:
+      return "train";
+    case DeckSplit::kValid:
+      return "valid";
+    case DeckSplit::kTest:
+      return "test";
   }
   return "?";
 }
@@ -45,12 +48,14 @@ struct NamedCard {
 
 const std::vector<NamedCard>& named_cards() {
   static const std::vector<NamedCard> cards = [] {
-    constexpr const char* kRanks[] = {"ace", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "jack", "queen", "king"};
+    constexpr const char* kRanks[] = {"ace",   "two",  "three", "four", "five",  "six", "seven",
+                                      "eight", "nine", "ten",   "jack", "queen", "king"};
     constexpr const char* kSuitNames[] = {"clubs", "diamonds", "hearts", "spades"};
     std::vector<NamedCard> all{{"joker", {Rank::kJoker, Suit::kSpades}}};
     for (int rank = 0; rank < 13; ++rank) {
       for (int suit = 0; suit < kSuits; ++suit) {
-        all.push_back({fmt::format("{} of {}", kRanks[rank], kSuitNames[suit]), {static_cast<Rank>(rank + 1), static_cast<Suit>(suit)}});
+        all.push_back({fmt::format("{} of {}", kRanks[rank], kSuitNames[suit]),
+                       {static_cast<Rank>(rank + 1), static_cast<Suit>(suit)}});
       }
     }
     std::sort(all.begin(), all.end(), [](const NamedCard& a, const NamedCard& b) { return a.name < b.name; });
@@ -60,7 +65,8 @@ const std::vector<NamedCard>& named_cards() {
 }
 
 PictureKey key_of(const DeckOptions& options, DeckSplit split, int card, int index) {
-  return {options.seed, static_cast<std::uint32_t>(split), static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(card)};
+  return {options.seed, static_cast<std::uint32_t>(split), static_cast<std::uint32_t>(index),
+          static_cast<std::uint32_t>(card)};
 }
 
 std::vector<std::uint8_t> encode_jpeg(const cv::Mat& image, int quality, TJSAMP subsampling) {
@@ -69,8 +75,8 @@ std::vector<std::uint8_t> encode_jpeg(const cv::Mat& image, int quality, TJSAMP 
   std::vector<std::uint8_t> bytes(tjBufSize(image.cols, image.rows, subsampling));
   unsigned char* data = bytes.data();
   unsigned long size = bytes.size();
-  const int failed = tjCompress2(encoder.get(), image.data, image.cols, static_cast<int>(image.step), image.rows, TJPF_RGB, &data, &size,
-                                 subsampling, quality, TJFLAG_NOREALLOC);
+  const int failed = tjCompress2(encoder.get(), image.data, image.cols, static_cast<int>(image.step), image.rows,
+                                 TJPF_RGB, &data, &size, subsampling, quality, TJFLAG_NOREALLOC);
   CUDACARDS_CHECK(failed == 0, tjGetErrorStr2(encoder.get()));
   bytes.resize(size);
   return bytes;
@@ -160,11 +166,14 @@ void write_pictures(const fs::path& folder, const DeckOptions& options, const De
 }
 
 void check_options(const DeckOptions& options) {
-  if (options.per_class < 1) throw UsageError(fmt::format("{} pictures a class: one is the least (--per-class)", options.per_class));
+  if (options.per_class < 1) {
+    throw UsageError(fmt::format("{} pictures a class: one is the least (--per-class)", options.per_class));
+  }
   if (options.size < 32 || options.size > 1024) {
     throw UsageError(fmt::format("pictures of {} pixels: 32 to 1024 can be drawn", options.size));
   }
-  CUDACARDS_CHECK(1 <= options.jpeg_quality_min && options.jpeg_quality_min <= options.jpeg_quality_max && options.jpeg_quality_max <= 100);
+  CUDACARDS_CHECK(1 <= options.jpeg_quality_min && options.jpeg_quality_min <= options.jpeg_quality_max &&
+                  options.jpeg_quality_max <= 100);
 }
 
 }  // namespace
@@ -223,7 +232,8 @@ void make_deck(const std::string& folder, const DeckOptions& options, const Deck
     write_pictures(partial.path(), options, progress);
     partial.finish();
   } catch (const fs::filesystem_error& problem) {
-    throw Error(fmt::format("cannot make the deck {}: {} ({})", folder, problem.code().message(), problem.path1().string()));
+    throw Error(
+        fmt::format("cannot make the deck {}: {} ({})", folder, problem.code().message(), problem.path1().string()));
   }
 }
 

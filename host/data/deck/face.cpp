@@ -18,7 +18,8 @@ void fill_paper(cv::Mat& face, const DeckStyle& style, DeckRandom& random) {
       if (style.paper_kind == PaperKind::kLinen) texture = ((x / 2 + y / 2) % 2 == 0 ? 4 : -4);
       if (style.paper_kind == PaperKind::kGrained) {
         // An integer hash of the place; quality matters little here.
-        const std::uint32_t h = (static_cast<std::uint32_t>(x / 2) * 0x9E3779B1u ^ static_cast<std::uint32_t>(y / 2) * 0x85EBCA77u) + grain;
+        const std::uint32_t h =
+            (static_cast<std::uint32_t>(x / 2) * 0x9E3779B1u ^ static_cast<std::uint32_t>(y / 2) * 0x85EBCA77u) + grain;
         texture = static_cast<double>((h ^ h >> 15) * 0x2C1B3C6Du >> 28) - 7.5;
       }
       row[x] = {to_byte(colour.r + texture), to_byte(colour.g + texture), to_byte(colour.b + texture)};
@@ -33,8 +34,11 @@ void draw_border(const Canvas& canvas, Rank rank, const DeckStyle& style) {
     canvas.stroke(rounded_rectangle(-high, high, std::max(style.corner_radius - inset, 0.5)), width, style.line);
   };
   switch (style.border) {
-    case BorderKind::kNone: break;
-    case BorderKind::kLine: frame(0.9, 1.2); break;
+    case BorderKind::kNone:
+      break;
+    case BorderKind::kLine:
+      frame(0.9, 1.2);
+      break;
     case BorderKind::kDoubleLine:
       frame(0.7, 0.9);
       frame(2.4, 0.6);
@@ -63,12 +67,14 @@ void draw_index(const Canvas& corner, Column column, const Card& card, const Dec
   const double width = text_width(text, font) * height;
   const double inset = std::max(style.index_place.x, width / 2 + 3);
   const Point place{column == Column::kLeft ? inset : 100 - inset, style.index_place.y};
-  draw_text(corner.within(Affine::translate(place.x - width / 2, place.y) * Affine::scale(height, height)), text, font, colour);
+  draw_text(corner.within(Affine::translate(place.x - width / 2, place.y) * Affine::scale(height, height)), text, font,
+            colour);
   const double radius = style.index_pip_radius;
   if (style.index_layout == IndexLayout::kPipBelow) {
     draw_pip(corner.within(Affine::translate(place.x, place.y + height + radius * 1.35)), card.suit, radius, style);
   } else if (style.index_layout == IndexLayout::kPipBeside) {
-    draw_pip(corner.within(Affine::translate(place.x + width / 2 + radius * 1.4, place.y + height / 2)), card.suit, radius, style);
+    draw_pip(corner.within(Affine::translate(place.x + width / 2 + radius * 1.4, place.y + height / 2)), card.suit,
+             radius, style);
   }
 }
 
@@ -84,7 +90,8 @@ void draw_indices(const Canvas& canvas, const Card& card, const DeckStyle& style
 }  // namespace
 
 const char* index_text(Rank rank) {
-  static constexpr const char* kTexts[] = {"", "A", "2", "3", "4", "5", "6", "7", "8", "9", "10", "J", "Q", "K", "JOKER"};
+  static constexpr const char* kTexts[] = {"",  "A", "2",  "3", "4", "5", "6",    "7",
+                                           "8", "9", "10", "J", "Q", "K", "JOKER"};
   return kTexts[static_cast<int>(rank)];
 }
 
@@ -93,7 +100,8 @@ cv::Mat draw_face(const Card& card, const DeckStyle& style, int width, DeckRando
   cv::Mat face(static_cast<int>(std::lround(style.height * unit)), width, CV_8UC3);
   fill_paper(face, style, random);
   // The filler counts from the centre of the first pixel.
-  const Canvas canvas(face, Affine::translate((face.cols - 1) / 2.0, (face.rows - 1) / 2.0) * Affine::scale(unit, unit));
+  const Canvas canvas(face,
+                      Affine::translate((face.cols - 1) / 2.0, (face.rows - 1) / 2.0) * Affine::scale(unit, unit));
   draw_border(canvas, card.rank, style);
   if (card.rank == Rank::kJoker) {
     draw_joker(canvas, style, random);

@@ -7,7 +7,22 @@
 
 namespace cudacards {
 
-enum class Rank { kAce = 1, kTwo, kThree, kFour, kFive, kSix, kSeven, kEight, kNine, kTen, kJack, kQueen, kKing, kJoker };
+enum class Rank {
+  kAce = 1,
+  kTwo,
+  kThree,
+  kFour,
+  kFive,
+  kSix,
+  kSeven,
+  kEight,
+  kNine,
+  kTen,
+  kJack,
+  kQueen,
+  kKing,
+  kJoker
+};
 
 /// The joker's suit means nothing.
 struct Card {
@@ -18,7 +33,8 @@ struct Card {
 /// What stands in the corner: "A", "2", ..., "10", "J", "Q", "K".
 const char* index_text(Rank rank);
 
-/// The whole rectangle of the card, `width` pixels wide, upright, RGB (CV_8UC3). `random`: the details that the style leaves open.
+/// The whole rectangle of the card, `width` pixels wide, upright, RGB (CV_8UC3). `random`: the details that the style
+/// leaves open.
 cv::Mat draw_face(const Card& card, const DeckStyle& style, int width, DeckRandom& random);
 
 // The parts, each in card units with the origin in the card's centre.

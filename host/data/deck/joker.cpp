@@ -17,21 +17,21 @@ void draw_lettering(const Canvas& canvas, const DeckStyle& style, Lettering lett
       double y = 5;
       for (const char* letter : {"J", "O", "K", "E", "R"}) {
         const double width = text_width(letter, style.font) * height;
-        draw_text(at.within(Affine::translate(4 + height * 0.35 - width / 2 + 1, y) * Affine::scale(height, height)), letter, style.font,
-                  colour);
+        draw_text(at.within(Affine::translate(4 + height * 0.35 - width / 2 + 1, y) * Affine::scale(height, height)),
+                  letter, style.font, colour);
         y += height * 1.2;
       }
     } else if (lettering == Lettering::kTurned) {
       const double length = text_width("JOKER", style.font) * height;
-      draw_text(at.within(Affine::translate(4.5, 6 + length) * Affine::rotate(-90) * Affine::scale(height, height)), "JOKER", style.font,
-                colour);
+      draw_text(at.within(Affine::translate(4.5, 6 + length) * Affine::rotate(-90) * Affine::scale(height, height)),
+                "JOKER", style.font, colour);
     }
   }
   if (lettering == Lettering::kBelow) {
     const double size = height * 1.3;
     const double width = text_width("JOKER", style.font) * size;
-    draw_text(canvas.within(Affine::translate(-width / 2, style.height / 2 - size - 6) * Affine::scale(size, size)), "JOKER", style.font,
-              colour);
+    draw_text(canvas.within(Affine::translate(-width / 2, style.height / 2 - size - 6) * Affine::scale(size, size)),
+              "JOKER", style.font, colour);
   }
 }
 
@@ -82,7 +82,8 @@ void draw_collar(const Motley& m, Point neck) {
   }
 }
 
-void draw_limb(const Canvas& canvas, const std::vector<Point>& joints, double width, const Colour& cloth, const DeckStyle& style) {
+void draw_limb(const Canvas& canvas, const std::vector<Point>& joints, double width, const Colour& cloth,
+               const DeckStyle& style) {
   const Path path{{joints, Ends::kOpen}};
   canvas.stroke(path, width + 1.6, style.line);
   canvas.stroke(path, width, cloth);
@@ -119,7 +120,8 @@ void draw_bust(const Motley& m) {
   draw_halves(m, parse_path("M 0 -13 C -14 -12 -24 -8 -28 14 L 0 14 Z"));
   for (const double y : {-4.0, 4.0}) {
     for (const double x : {-14.0, 14.0}) {
-      m.canvas.outlined(transformed(Affine::translate(x, y), parse_path("M 0 -4 L 3 0 L 0 4 L -3 0 Z")), m.trim, 0.6, m.style.line);
+      m.canvas.outlined(transformed(Affine::translate(x, y), parse_path("M 0 -4 L 3 0 L 0 4 L -3 0 Z")), m.trim, 0.6,
+                        m.style.line);
     }
   }
 }
@@ -145,11 +147,13 @@ void draw_joker(const Canvas& canvas, const DeckStyle& style, DeckRandom& random
   const auto lettering = static_cast<Lettering>(random.integer(0, 2));
   const Suit ink = random.chance(0.5) ? Suit::kSpades : Suit::kHearts;
   draw_lettering(canvas, style, lettering, style.suit_colour[static_cast<int>(ink)]);
-  if (random.chance(0.3)) {  // the suits, strewn about
-    static const Point kPlaces[kSuits] = {{24, -44}, {32, -30}, {-32, 30}, {-24, 44}};  // where no letters are
+  // The suits, strewn about where no letters are.
+  if (random.chance(0.3)) {
+    static const Point kPlaces[kSuits] = {{24, -44}, {32, -30}, {-32, 30}, {-24, 44}};
     for (int suit = 0; suit < kSuits; ++suit) {
       const Affine turn = Affine::rotate(random.uniform(-30, 30));
-      draw_pip(canvas.within(Affine::translate(kPlaces[suit].x, kPlaces[suit].y) * turn), static_cast<Suit>(suit), 4.5, style);
+      draw_pip(canvas.within(Affine::translate(kPlaces[suit].x, kPlaces[suit].y) * turn), static_cast<Suit>(suit), 4.5,
+               style);
     }
   }
 }

@@ -11,9 +11,9 @@
 namespace cudacards {
 namespace {
 
-constexpr int kCurvePieces = 10;   // a curve on a card spans tens of pixels
+constexpr int kCurvePieces = 10;  // a curve on a card spans tens of pixels
 constexpr int kCirclePieces = 28;
-constexpr int kFractionBits = 5;   // of a pixel, in the polygon filler
+constexpr int kFractionBits = 5;  // of a pixel, in the polygon filler
 
 Point cubic(Point p0, Point p1, Point p2, Point p3, double t) {
   const double s = 1 - t;
@@ -62,16 +62,23 @@ Path parse_path(std::string_view data) {
   for (char command; reader.next_command(command);) {
     CUDACARDS_CHECK(command == 'M' || !path.empty(), "path data begins with M");
     switch (command) {
-      case 'M': path.push_back({{reader.point()}, Ends::kOpen}); break;
-      case 'L': path.back().points.push_back(reader.point()); break;
+      case 'M':
+        path.push_back({{reader.point()}, Ends::kOpen});
+        break;
+      case 'L':
+        path.back().points.push_back(reader.point());
+        break;
       case 'C': {
         auto& points = path.back().points;
         const Point p0 = points.back(), p1 = reader.point(), p2 = reader.point(), p3 = reader.point();
         for (int i = 1; i <= kCurvePieces; ++i) points.push_back(cubic(p0, p1, p2, p3, i / double{kCurvePieces}));
         break;
       }
-      case 'Z': path.back().ends = Ends::kClosed; break;
-      default: CUDACARDS_CHECK(false, std::string("path data: unknown command ") + command);
+      case 'Z':
+        path.back().ends = Ends::kClosed;
+        break;
+      default:
+        CUDACARDS_CHECK(false, std::string("path data: unknown command ") + command);
     }
   }
   return path;
@@ -98,7 +105,8 @@ Path rounded_rectangle(Point low, Point high, double radius) {
   for (int corner = 0; corner < 4; ++corner) {
     for (int i = 0; i <= kPieces; ++i) {
       const double angle = std::numbers::pi / 2 * (corner + i / double{kPieces});
-      contour.points.push_back({corners[corner].x + radius * std::cos(angle), corners[corner].y + radius * std::sin(angle)});
+      contour.points.push_back(
+          {corners[corner].x + radius * std::cos(angle), corners[corner].y + radius * std::sin(angle)});
     }
   }
   return {contour};
@@ -106,8 +114,12 @@ Path rounded_rectangle(Point low, Point high, double radius) {
 
 Affine Affine::operator*(const Affine& inner) const {
   const Point origin = (*this)({inner.e, inner.f});
-  return {a * inner.a + c * inner.b, b * inner.a + d * inner.b, a * inner.c + c * inner.d,
-          b * inner.c + d * inner.d, origin.x,                  origin.y};
+  return {a * inner.a + c * inner.b,
+          b * inner.a + d * inner.b,
+          a * inner.c + c * inner.d,
+          b * inner.c + d * inner.d,
+          origin.x,
+          origin.y};
 }
 
 Affine Affine::rotate(double degrees) {
@@ -158,7 +170,8 @@ void Canvas::stroke(const Path& path, const Pen& pen, const Colour& colour, Caps
       constexpr int kPieces = 12;
       for (int k = 0; k < kPieces; ++k) {
         const double angle = 2 * std::numbers::pi * k / kPieces;
-        disc.push_back({points[i].x + pen.width_x / 2 * std::cos(angle), points[i].y + pen.width_y / 2 * std::sin(angle)});
+        disc.push_back(
+            {points[i].x + pen.width_x / 2 * std::cos(angle), points[i].y + pen.width_y / 2 * std::sin(angle)});
       }
       fill_polygon(disc, colour);
     }

@@ -38,7 +38,8 @@ Corners propose_placement(DeckRandom& random) {
       half_y = random.uniform(0.55, 0.68);
       degrees = random.uniform(-12, 12);
       bend = 0.05;
-      centre = {0.44 + 1.05 * (half_x - 0.5), 0.44 + 1.05 * (half_y - 0.5)};  // the upper left index stays in the picture
+      centre = {0.44 + 1.05 * (half_x - 0.5),
+                0.44 + 1.05 * (half_y - 0.5)};  // the upper left index stays in the picture
       break;
     case Shot::kTurned:
       half_x = random.uniform(0.36, 0.40);
@@ -67,7 +68,8 @@ float visible_share(const Corners& corners) {
   return cv::intersectConvexConvex(card, picture, common);
 }
 
-/// A card as seen in the picture: colour times coverage, and coverage (0 to 1), each the mean over 2 x 2 places within the pixel.
+/// A card as seen in the picture: colour times coverage, and coverage (0 to 1), each the mean over two places within
+/// the pixel.
 struct Layer {
   std::vector<float> rgb, coverage;
 };
@@ -76,7 +78,8 @@ struct Layer {
 float coverage_at(double x, double y, double width, double height, double radius) {
   const auto inside = [](double v, double length, double margin) { return v > margin && v < length - margin; };
   if (inside(x, width, 1) && inside(y, height, 1) && (inside(x, width, radius) || inside(y, height, radius))) return 1;
-  const double dx = std::max({radius - x, x - (width - radius), 0.0}), dy = std::max({radius - y, y - (height - radius), 0.0});
+  const double dx = std::max({radius - x, x - (width - radius), 0.0}),
+               dy = std::max({radius - y, y - (height - radius), 0.0});
   return static_cast<float>(std::clamp(radius - std::hypot(dx, dy) + 0.5, 0.0, 1.0));
 }
 
@@ -95,19 +98,20 @@ Layer place_card(const FlatCard& card, const Corners& corners, int size) {
   for (int y = 0; y < size; ++y) {
     for (int x = 0; x < size; ++x) {
       float rgb[3] = {}, coverage = 0;
-      for (int part = 0; part < 4; ++part) {
-        const double px = x + (part % 2 == 0 ? 0.25 : 0.75), py = y + (part / 2 == 0 ? 0.25 : 0.75);
+      for (const double part : {0.25, 0.75}) {
+        const double px = x + part, py = y + part;
         const double w = 1 / (m[6] * px + m[7] * py + m[8]);
         const double u = (m[0] * px + m[1] * py + m[2]) * w, v = (m[3] * px + m[4] * py + m[5]) * w;
         if (u < -0.5 || v < -0.5 || u > right + 0.5 || v > bottom + 0.5) continue;
-        const float covered = coverage_at(u, v, right, bottom, card.corner_radius) / 4;
+        const float covered = coverage_at(u, v, right, bottom, card.corner_radius) / 2;
         const double fu = std::clamp(u - 0.5, 0.0, right - 1.001), fv = std::clamp(v - 0.5, 0.0, bottom - 1.001);
         const int column = static_cast<int>(fu), row = static_cast<int>(fv);
         const float across = static_cast<float>(fu - column), down = static_cast<float>(fv - row);
         const std::uint8_t* upper = face.ptr(row) + column * 3;
         const std::uint8_t* lower = upper + face.step;
         for (int k = 0; k < 3; ++k) {
-          const float a = upper[k] + (upper[k + 3] - upper[k]) * across, b = lower[k] + (lower[k + 3] - lower[k]) * across;
+          const float a = upper[k] + (upper[k + 3] - upper[k]) * across,
+                      b = lower[k] + (lower[k + 3] - lower[k]) * across;
           rgb[k] += (a + (b - a) * down) * covered;
         }
         coverage += covered;
@@ -152,7 +156,8 @@ void lay(FloatPicture& picture, const Layer& layer) {
 Corners fanned(const Corners& corners, DeckRandom& random) {
   const double degrees = random.uniform(8, 28) * (random.chance(0.7) ? 1 : -1);
   const cv::Point2f pivot = degrees > 0 ? corners[3] : corners[2];
-  const Affine turn = Affine::translate(pivot.x, pivot.y) * Affine::rotate(degrees) * Affine::translate(-pivot.x, -pivot.y);
+  const Affine turn =
+      Affine::translate(pivot.x, pivot.y) * Affine::rotate(degrees) * Affine::translate(-pivot.x, -pivot.y);
   Corners result;
   for (std::size_t i = 0; i < 4; ++i) {
     const Point at = turn({corners[i].x, corners[i].y});
@@ -161,14 +166,16 @@ Corners fanned(const Corners& corners, DeckRandom& random) {
   return result;
 }
 
-/// Light and the camera's colours: a gradient, sometimes the edge of a shadow or a highlight, gains a channel, contrast, saturation.
+/// Light and the camera's colours: a gradient, sometimes the edge of a shadow or a highlight, gains a channel,
+/// contrast, saturation.
 void expose(FloatPicture& picture, DeckRandom& random) {
   const int size = picture.size();
   const bool flat = random.chance(0.35);  // a drawing or a scan has even light
   const double strength = flat ? 0.04 : 0.28;
   const double slope_x = random.uniform(-strength, strength), slope_y = random.uniform(-strength, strength);
   const double level = flat ? random.uniform(0.93, 1.03) : random.uniform(0.62, 1.12);
-  const double warmth = flat ? random.uniform(-0.02, 0.02) : random.uniform(-0.12, 0.12), tint = random.uniform(-0.04, 0.04);
+  const double warmth = flat ? random.uniform(-0.02, 0.02) : random.uniform(-0.12, 0.12),
+               tint = random.uniform(-0.04, 0.04);
   const double gains[] = {1 + warmth, 1 + tint, 1 - warmth};
   const double contrast = random.uniform(0.8, 1.15), lift = random.uniform(-10, 14);
   const double saturation = random.chance(0.04) ? 0 : random.uniform(0.65, 1.2);
@@ -249,7 +256,8 @@ Corners draw_placement(DeckRandom& random) {
   }
 }
 
-cv::Mat photograph(const FlatCard& card, const std::optional<FlatCard>& neighbour, int size, DeckRandom& random, DeckRandom& noise) {
+cv::Mat photograph(const FlatCard& card, const std::optional<FlatCard>& neighbour, int size, DeckRandom& random,
+                   DeckRandom& noise) {
   const Corners corners = draw_placement(random);
   FloatPicture picture = draw_background(size, random);
   if (neighbour) {

@@ -5,34 +5,41 @@
 namespace cudacards {
 namespace {
 
+enum class Ornament { kNone, kSmallPip, kRings, kBeads, kLightLine };
+constexpr double kOrnamentedAce = 18;  // radius from which on an ace may have one
+
 void draw_ace(const Canvas& canvas, Suit suit, const DeckStyle& style, DeckRandom& random) {
   const Colour& colour = style.suit_colour[static_cast<int>(suit)];
   draw_pip(canvas, suit, style.ace_radius, style);
-  if (style.ace_radius < 18) return;
-  // Large aces are ornamented: a light line inside, a small pip in the middle, rays or dots around.
-  const Path outline = suit_outline(suit, style.suits);
+  if (style.ace_radius < kOrnamentedAce) return;
   const bool flat = style.pip_finish == PipFinish::kFlat;
-  switch (random.integer(0, 5)) {
-    case 0:
-      if (flat) draw_pip(canvas, suit, style.ace_radius * 0.8, style);
+  switch (static_cast<Ornament>(random.integer(0, 4))) {
+    case Ornament::kNone:
       break;
-    case 1: {
+    case Ornament::kSmallPip: {
       const double r = style.ace_radius * 0.26;
-      const Affine place = Affine::translate(0, style.ace_radius * (suit == Suit::kSpades ? 0.05 : -0.1)) * Affine::scale(r, r);
-      canvas.fill(transformed(place, outline), flat ? style.paper : colour);
+      const double rise = style.ace_radius * (suit == Suit::kSpades ? 0.05 : -0.1);
+      canvas.fill(transformed(Affine::translate(0, rise) * Affine::scale(r, r), suit_outline(suit, style.suits)),
+                  flat ? style.paper : colour);
       break;
     }
-    case 2:
+    case Ornament::kRings:
       canvas.stroke(circle({0, 0}, style.ace_radius * 1.35), 1.2, colour);
       canvas.stroke(circle({0, 0}, style.ace_radius * 1.42), 0.5, colour);
       break;
-    case 3:
+    case Ornament::kBeads:
       for (int i = 0; i < 24; ++i) {
-        const Point tip = Affine::rotate(15.0 * i)({0, style.ace_radius * 1.4});
-        canvas.fill(circle(tip, i % 2 == 0 ? 1.3 : 0.7), colour);
+        const Point place = Affine::rotate(15.0 * i)({0, style.ace_radius * 1.4});
+        canvas.fill(circle(place, i % 2 == 0 ? 1.3 : 0.7), colour);
       }
       break;
-    default: break;
+    case Ornament::kLightLine: {
+      const Path outline = suit_outline(suit, style.suits);
+      const double inner = style.ace_radius * 0.8;
+      if (flat && outline.size() == 1)
+        canvas.stroke(transformed(Affine::scale(inner, inner), outline), 0.8, style.paper);
+      break;
+    }
   }
 }
 
@@ -55,7 +62,9 @@ void draw_pip(const Canvas& canvas, Suit suit, double radius, const DeckStyle& s
   const Path outline = suit_outline(suit, style.suits);
   auto scaled = [&](double factor) { return transformed(Affine::scale(radius * factor, radius * factor), outline); };
   switch (style.pip_finish) {
-    case PipFinish::kFlat: canvas.fill(scaled(1), colour); break;
+    case PipFinish::kFlat:
+      canvas.fill(scaled(1), colour);
+      break;
     case PipFinish::kOutlined:
       canvas.stroke(scaled(1), radius * 0.16, style.pip_outline);
       canvas.fill(scaled(1), colour);
@@ -101,9 +110,12 @@ std::vector<Point> pip_places(Rank rank) {
 void draw_number(const Canvas& canvas, const Card& card, const DeckStyle& style, DeckRandom& random) {
   if (card.rank == Rank::kAce) return draw_ace(canvas, card.suit, style, random);
   switch (style.number_art) {
-    case NumberArt::kOneLargePip: return draw_pip(canvas, card.suit, style.ace_radius, style);
-    case NumberArt::kEmblem: return draw_emblem(canvas, card.suit, style, random);
-    case NumberArt::kPips: break;
+    case NumberArt::kOneLargePip:
+      return draw_pip(canvas, card.suit, style.ace_radius, style);
+    case NumberArt::kEmblem:
+      return draw_emblem(canvas, card.suit, style, random);
+    case NumberArt::kPips:
+      break;
   }
   for (const Point& place : pip_places(card.rank)) {
     const Canvas here = canvas.within(Affine::translate(place.x * style.pip_spread_x, place.y * style.pip_spread_y));

@@ -1,7 +1,7 @@
 #pragma once
-// The random choices of one picture: a walk along one Philox stream. What is drawn depends only on (seed, split, class, index,
-// stream), so pictures can be drawn in any order and on any number of threads; the streams keep one stage's draws from shifting
-// another's.
+// The random choices of one picture: a walk along one Philox stream. What is drawn depends only on (seed, split, class,
+// index, stream), so pictures can be drawn in any order and on any number of threads; the streams keep one stage's
+// draws from shifting another's.
 
 #include <cstddef>
 #include <cstdint>

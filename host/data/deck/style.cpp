@@ -13,6 +13,7 @@ Colour jitter(DeckRandom& random, const Colour& colour, double amount) {
   return {r, g, moved(colour.b)};
 }
 
+enum class FontKind { kGrotesque, kLight, kContrasted, kSlab, kPoster };
 enum class Ink { kOnLight, kFourColours, kOnDark, kMetalOnDark };
 
 void draw_paper(DeckRandom& random, DeckStyle& style, Ink ink) {
@@ -27,13 +28,15 @@ void draw_paper(DeckRandom& random, DeckStyle& style, Ink ink) {
                                         {226, 200, 160}, {214, 232, 240}, {246, 216, 206}, {208, 205, 200}};
     style.paper = jitter(random, random.pick(kLight), 7);
   }
-  style.paper_far = random.chance(0.2) ? mix(style.paper, dark ? kWhite : Colour{120, 120, 140}, random.uniform(0.05, 0.25))
-                                       : style.paper;
+  style.paper_far = random.chance(0.2)
+                        ? mix(style.paper, dark ? kWhite : Colour{120, 120, 140}, random.uniform(0.05, 0.25))
+                        : style.paper;
   if (random.chance(0.25)) style.paper_kind = random.chance(0.5) ? PaperKind::kGrained : PaperKind::kLinen;
 }
 
 void draw_ink(DeckRandom& random, DeckStyle& style, Ink ink) {
-  static constexpr Colour kReds[] = {{222, 20, 30}, {200, 24, 36}, {170, 26, 36}, {238, 40, 34}, {255, 0, 0}, {228, 84, 66}};
+  static constexpr Colour kReds[] = {{222, 20, 30}, {200, 24, 36}, {170, 26, 36},
+                                     {238, 40, 34}, {255, 0, 0},   {228, 84, 66}};
   static constexpr Colour kBlacks[] = {{0, 0, 0}, {18, 18, 20}, {36, 34, 34}, {20, 24, 50}, {60, 58, 56}};
   const Colour red = jitter(random, random.pick(kReds), 6);
   const Colour black = jitter(random, random.pick(kBlacks), 4);
@@ -45,7 +48,9 @@ void draw_ink(DeckRandom& random, DeckStyle& style, Ink ink) {
     colour[static_cast<int>(Suit::kSpades)] = spades;
   };
   switch (ink) {
-    case Ink::kOnLight: set(black, red, red, black); break;
+    case Ink::kOnLight:
+      set(black, red, red, black);
+      break;
     case Ink::kFourColours: {
       const Colour green = jitter(random, {14, 120, 50}, 12), blue = jitter(random, {24, 70, 190}, 14);
       set(green, blue, red, black);
@@ -63,13 +68,15 @@ void draw_ink(DeckRandom& random, DeckStyle& style, Ink ink) {
     }
   }
   const bool dark = ink == Ink::kOnDark || ink == Ink::kMetalOnDark;
-  style.line = dark ? mix(style.suit_colour[0], style.paper, 0.2)
-                    : random.chance(0.3) ? jitter(random, {20, 40, 120}, 14) : kNearBlack;
+  style.line = dark                 ? mix(style.suit_colour[0], style.paper, 0.2)
+               : random.chance(0.3) ? jitter(random, {20, 40, 120}, 14)
+                                    : kNearBlack;
   style.pip_outline = mix(style.line, style.paper, random.uniform(0, 0.4));
 }
 
 void draw_pips(DeckRandom& random, DeckStyle& style) {
-  style.suits = {random.uniform(0, 1), random.chance(0.5) ? 0 : random.uniform(0, 1), random.uniform(0, 1), random.uniform(0, 1)};
+  style.suits = {random.uniform(0, 1), random.chance(0.5) ? 0 : random.uniform(0, 1), random.uniform(0, 1),
+                 random.uniform(0, 1)};
   const double finish = random.uniform(0, 1);
   style.pip_finish = finish < 0.84 ? PipFinish::kFlat : finish < 0.94 ? PipFinish::kOutlined : PipFinish::kHollow;
   if (random.chance(0.12)) style.pip_layout = PipLayout::kAllUpright;
@@ -90,39 +97,59 @@ void draw_pips(DeckRandom& random, DeckStyle& style) {
 
 void draw_index(DeckRandom& random, DeckStyle& style) {
   Font& font = style.font;
-  static constexpr double kKinds[] = {0.30, 0.12, 0.26, 0.20, 0.12};
-  switch (random.weighted(kKinds)) {
-    case 0: font.pen = {random.uniform(12, 17), random.uniform(10, 14)}; break;                  // grotesque
-    case 1: font.pen = {random.uniform(7, 10), 8}; font.caps = Caps::kRound; break;              // light
-    case 2: font.pen = {random.uniform(14, 20), random.uniform(5, 8)}; font.serifs = Serifs::kSlab; break;  // contrasted
-    case 3: font.pen = {random.uniform(11, 16), random.uniform(9, 12)}; font.serifs = Serifs::kSlab; break;  // slab
-    default: font.pen = {random.uniform(18, 22), random.uniform(12, 15)}; break;                 // poster
+  static constexpr double kFontShares[] = {0.30, 0.12, 0.26, 0.20, 0.12};
+  switch (static_cast<FontKind>(random.weighted(kFontShares))) {
+    case FontKind::kGrotesque:
+      font.pen = {random.uniform(12, 17), random.uniform(10, 14)};
+      break;
+    case FontKind::kLight:
+      font.pen = {random.uniform(7, 10), 8};
+      font.caps = Caps::kRound;
+      break;
+    case FontKind::kContrasted:
+      font.pen = {random.uniform(14, 20), random.uniform(5, 8)};
+      font.serifs = Serifs::kSlab;
+      break;
+    case FontKind::kSlab:
+      font.pen = {random.uniform(11, 16), random.uniform(9, 12)};
+      font.serifs = Serifs::kSlab;
+      break;
+    case FontKind::kPoster:
+      font.pen = {random.uniform(18, 22), random.uniform(12, 15)};
+      break;
   }
   font.width = random.uniform(0.78, 1.12);
   if (random.chance(0.1)) font.slant = random.uniform(0.06, 0.18);
   font.flat_three = random.chance(0.3);
 
   const double large = random.uniform(0, 1);
-  style.index_height = large < 0.12 ? random.uniform(20, 27) : large < 0.3 ? random.uniform(9, 12) : random.uniform(12, 19);
+  style.index_height = large < 0.12  ? random.uniform(20, 27)
+                       : large < 0.3 ? random.uniform(9, 12)
+                                     : random.uniform(12, 19);
   style.index_pip_radius = style.index_height * random.uniform(0.28, 0.42);
   if (random.chance(0.15)) style.index_corners = IndexCorners::kFour;
   const double layout = random.uniform(0, 1);
-  style.index_layout = layout < 0.95 ? IndexLayout::kPipBelow : layout < 0.985 ? IndexLayout::kPipBeside : IndexLayout::kLetterOnly;
+  style.index_layout = layout < 0.95    ? IndexLayout::kPipBelow
+                       : layout < 0.985 ? IndexLayout::kPipBeside
+                                        : IndexLayout::kLetterOnly;
   style.index_place = {4 + style.index_height * random.uniform(0.34, 0.42), random.uniform(4, 8)};
 }
 
 /// Moves the pips away from the indices, as far as they would cover each other.
 void clear_indices(DeckStyle& style) {
-  const double column = style.index_place.x + std::max(style.index_height * 0.3, style.index_pip_radius);
+  const double half_letter = text_width("4", style.font) / 2 * style.index_height;
+  const double beside = style.index_layout == IndexLayout::kPipBeside ? half_letter + 2.3 * style.index_pip_radius : 0;
+  const double column = style.index_place.x + std::max({half_letter, beside, style.index_pip_radius});
   style.pip_radius = std::min(style.pip_radius, (50 - column) * 0.26);
-  style.pip_spread_x = std::clamp(style.pip_spread_x, style.pip_radius * 1.6, std::max(50.5 - column - style.pip_radius, style.pip_radius * 1.6));
+  const double least = style.pip_radius * 1.6;
+  style.pip_spread_x = std::clamp(style.pip_spread_x, least, std::max(50.5 - column - style.pip_radius, least));
 }
 
 void draw_court_style(DeckRandom& random, DeckStyle& style, Ink ink) {
   static constexpr Colour kPalettes[][4] = {
-      {{214, 30, 36}, {246, 204, 40}, {30, 60, 160}, {20, 20, 24}},    // the classic four
-      {{200, 34, 40}, {250, 214, 70}, {24, 24, 28}, {250, 250, 246}},  // red, yellow, black
-      {{130, 24, 50}, {220, 180, 90}, {20, 96, 100}, {240, 230, 210}}, // wine, gold, teal
+      {{214, 30, 36}, {246, 204, 40}, {30, 60, 160}, {20, 20, 24}},     // the classic four
+      {{200, 34, 40}, {250, 214, 70}, {24, 24, 28}, {250, 250, 246}},   // red, yellow, black
+      {{130, 24, 50}, {220, 180, 90}, {20, 96, 100}, {240, 230, 210}},  // wine, gold, teal
       {{40, 110, 180}, {236, 120, 40}, {240, 220, 120}, {30, 50, 70}},
       {{70, 130, 60}, {240, 220, 80}, {190, 40, 40}, {240, 236, 220}},
       {{90, 70, 140}, {220, 160, 190}, {250, 230, 160}, {50, 40, 70}},
@@ -130,7 +157,8 @@ void draw_court_style(DeckRandom& random, DeckStyle& style, Ink ink) {
   const auto& palette = random.pick(kPalettes);
   const bool drawing = random.chance(0.15);  // lines alone, no colours
   for (int i = 0; i < 4; ++i) {
-    style.cloth[i] = drawing ? (i % 2 == 0 ? style.paper : mix(style.paper, style.line, 0.75)) : jitter(random, palette[i], 14);
+    style.cloth[i] =
+        drawing ? (i % 2 == 0 ? style.paper : mix(style.paper, style.line, 0.75)) : jitter(random, palette[i], 14);
   }
   style.skin = drawing ? style.paper : jitter(random, {250, 226, 204}, 10);
   style.metal = drawing ? style.paper : jitter(random, {240, 200, 60}, 16);
@@ -138,6 +166,8 @@ void draw_court_style(DeckRandom& random, DeckStyle& style, Ink ink) {
   if (ink == Ink::kOnDark || ink == Ink::kMetalOnDark) style.skin = jitter(random, {236, 214, 190}, 10);
   const double art = random.uniform(0, 1);
   style.court_art = art < 0.66 ? CourtArt::kFramedFigure : art < 0.90 ? CourtArt::kBareFigure : CourtArt::kEmblem;
+  // The lower half of a figure brings its paper along: without a frame the paper must be even.
+  if (style.court_art != CourtArt::kFramedFigure) style.paper_far = style.paper;
   style.court_half_width = random.uniform(29, 36);
   style.court_half_height = style.height / 2 * random.uniform(0.74, 0.87);
 }

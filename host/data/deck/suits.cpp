@@ -24,8 +24,16 @@ Path symmetric(std::initializer_list<Point> cubic_points) {
 Path heart(const SuitShapes& s) {
   const double wide = 0.84 + 0.16 * s.breadth;
   const double flank = 0.10 + 0.35 * s.fullness;
-  return symmetric({{0, -0.60}, {0.08, -0.82}, {0.25, -1}, {0.52 * wide, -1}, {0.80 * wide, -1}, {wide, -0.78},
-                    {wide, -0.40}, {wide, flank}, {0.22, 0.55}, {0, 1}});
+  return symmetric({{0, -0.60},
+                    {0.08, -0.82},
+                    {0.25, -1},
+                    {0.52 * wide, -1},
+                    {0.80 * wide, -1},
+                    {wide, -0.78},
+                    {wide, -0.40},
+                    {wide, flank},
+                    {0.22, 0.55},
+                    {0, 1}});
 }
 
 Path stem(const SuitShapes& s, double top) {
@@ -67,10 +75,14 @@ Path diamond(const SuitShapes& s) {
 
 Path suit_outline(Suit suit, const SuitShapes& shapes) {
   switch (suit) {
-    case Suit::kClubs: return club(shapes);
-    case Suit::kDiamonds: return diamond(shapes);
-    case Suit::kHearts: return heart(shapes);
-    case Suit::kSpades: return spade(shapes);
+    case Suit::kClubs:
+      return club(shapes);
+    case Suit::kDiamonds:
+      return diamond(shapes);
+    case Suit::kHearts:
+      return heart(shapes);
+    case Suit::kSpades:
+      return spade(shapes);
   }
   CUDACARDS_CHECK(false, "no such suit");
   return {};
