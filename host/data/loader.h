@@ -17,7 +17,7 @@ struct LoaderOptions {
   std::uint64_t seed = 0;
   bool shuffle = false;
   bool drop_last = false;   // leave out the last, short batch
-  AugmentOptions augment;   // default: none
+  AugmentOptions augment = {};  // default: none
 };
 
 /// Belongs to the loader; valid until the batch after next is asked for.
