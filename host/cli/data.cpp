@@ -133,7 +133,7 @@ struct MakeCommand {
 int run_make(const MakeCommand& command) {
   set_threads(command.threads);
   make_deck(command.folder, command.deck);
-  log_note(fmt::format("drew {} pictures a class: {} in train, {} in valid, {} in test", command.deck.per_class,
+  log_note(fmt::format("drew 53 cards: {} pictures of each in train, {} in valid, {} in test",
                        deck_count(command.deck, DeckSplit::kTrain), deck_count(command.deck, DeckSplit::kValid),
                        deck_count(command.deck, DeckSplit::kTest)));
   fmt::print("{}\n", command.folder);

@@ -62,7 +62,7 @@ void add_eval(CLI::App& app, Action& action) {
   CLI::App& command = *app.add_subcommand("eval", "Measure a model on labelled pictures: loss, top-1, top-5, each class");
   add_inference(command, eval->inference);
   command.add_option("--data", eval->data, "A folder with train/, valid/ and test/, or of class folders")->type_name("DIR")->required();
-  command.add_option("--split", eval->split, "Which of DIR's: train, valid or test")
+  command.add_option("--split", eval->split, "Which of DIR's: train, valid or test; a bare folder of class folders is taken whole")
       ->type_name("NAME")
       ->check(CLI::IsMember({"train", "valid", "test"}))
       ->capture_default_str();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -10,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "host/cli/commands.h"
@@ -111,11 +113,8 @@ void refuse_changes_of_a_resumed_run(const TrainCommand& train) {
 }
 
 void report(const TrainResult& result) {
-  const EpochMetrics* best = nullptr;
-  for (const EpochMetrics& epoch : result.epochs) {
-    if (best == nullptr || epoch.val_accuracy > best->val_accuracy) best = &epoch;
-  }
-  if (best == nullptr) return;
+  const auto best = std::ranges::max_element(result.epochs, {}, [](const EpochMetrics& e) { return std::pair(e.val_accuracy, -e.val_loss); });
+  if (best == result.epochs.end()) return;
   log_note(fmt::format("best validation accuracy {:.4f} (loss {:.4f}) after epoch {}: {}/best.safetensors", best->val_accuracy,
                        best->val_loss, best->epoch, result.run));
 }

@@ -66,7 +66,7 @@ class HelpFormatter final : public CLI::Formatter {
 
   std::string make_footer(const CLI::App* app) const override {
     const std::string footer = app->get_footer();
-    return footer.empty() ? "" : "\n" + footer + "\n";
+    return footer.empty() ? "" : "\n" + wrapped(footer, 0) + "\n";
   }
 };
 

@@ -94,9 +94,10 @@ std::string summary_table(const Graph& graph, const Plan& plan) {
   text += fmt::format("Non-trainable params:  {}\n", with_commas(total - trainable));
   text += fmt::format("One picture, forward:  {:.3f} GFLOP, {} moved at least\n", flops_of(graph) / 1e9,
                       mib(static_cast<std::size_t>(bytes_of(graph, plan.options().precision))));
-  text += fmt::format("Planned memory:        {} for {} at batch {} in {}: arena {}, gradients and packed weights {}\n",
-                      mib(plan.planned_bytes()), mode_name(plan.options()), plan.options().batch, name_of(plan.options().precision),
-                      mib(plan.arena_bytes()), mib(plan.planned_bytes() - plan.arena_bytes()));
+  text += fmt::format("Planned memory:        {} for {} at batch {} in {}\n", mib(plan.planned_bytes()), mode_name(plan.options()),
+                      plan.options().batch, name_of(plan.options().precision));
+  text += fmt::format("                       (arena {}, gradients and packed weights {})\n", mib(plan.arena_bytes()),
+                      mib(plan.planned_bytes() - plan.arena_bytes()));
   return text;
 }
 

@@ -5,9 +5,11 @@
 
 #include <fmt/format.h>
 
+#include "host/data/folder_scan.h"
 #include "host/data/loader.h"
 #include "host/ops/softmax_loss.h"
 #include "host/runtime/error.h"
+#include "host/runtime/log.h"
 
 namespace cudacards {
 namespace {
@@ -18,6 +20,12 @@ void count_row(const float* logits, std::int64_t classes, std::int32_t label, Ev
   ++truth.samples;
   ++report.per_class[static_cast<std::size_t>(guess)].predicted;
   if (guess == label) ++truth.correct;
+}
+
+/// A bare folder of class folders is, whole, the split that was asked for.
+bool is_bare(const std::string& data) {
+  const FolderScan scan = scan_folders({.root = data});
+  return scan.splits.size() == 1 && scan.splits.front().path == data;
 }
 
 const std::vector<Sample>& samples_of(const Dataset& dataset, const std::string& split, const std::string& data) {
@@ -56,8 +64,12 @@ EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std:
 }
 
 EvalReport evaluate(Model& model, const std::string& data, const std::string& split) {
-  const Dataset dataset = scan_dataset({.root = data, .classes = model.classes()});
-  const Pictures pictures = decode_pictures(samples_of(dataset, split, data), model.height(), model.width(), 0.10, model.classes());
+  const bool bare = is_bare(data);
+  const Dataset dataset = scan_dataset(bare ? DatasetOptions{.test = data, .classes = model.classes()}
+                                            : DatasetOptions{.root = data, .classes = model.classes()});
+  const auto& samples = samples_of(dataset, bare ? "test" : split, data);
+  const Pictures pictures = decode_pictures(samples, model.height(), model.width(), 0.10, model.classes());
+  for (const BadFile& bad : pictures.bad()) log_warning(fmt::format("skipped {}: {}", bad.path, bad.reason));
   return evaluate(model.plan(), pictures, model.classes());
 }
 

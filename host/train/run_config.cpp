@@ -17,6 +17,7 @@
 #include "host/runtime/did_you_mean.h"
 #include "host/runtime/error.h"
 #include "host/train/words.h"
+#include "models/registry.h"
 
 namespace cudacards {
 namespace {
@@ -240,7 +241,7 @@ void apply_preset(RunConfig& config, const std::string& preset) {
 }
 
 std::string to_toml(const RunConfig& config) {
-  std::string text = "# Everything that decides this run; `cudacards train --config run.toml` does it again.\n";
+  std::string text = "# Everything that decides this run; `cudacards train --config run.toml --out elsewhere` does it again.\n";
   std::string section;
   visit_fields(config, [&](const char* field_section, const char* key, const auto& value) {
     if (section != field_section) text += fmt::format("\n[{}]\n", section = field_section);
@@ -277,6 +278,8 @@ void validate(const RunConfig& c) {
   check(c.seed <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()), "seed", fmt::format("{}", c.seed),
         "below 2^63, what a TOML file can hold");
   check(c.image_size >= 8 && c.image_size <= 4096, "image size", fmt::format("{}", c.image_size), "from 8 to 4096");
+  // The arch's name, and that its layers fit this size.
+  (void)build_model(c.arch, {.height = c.image_size, .width = c.image_size});
   check_at_least("epochs", c.epochs, 1);
   check(c.batch >= 1 && c.batch <= 65536, "batch", fmt::format("{}", c.batch), "from 1 to 65536");
   check_at_least("patience", c.patience, 0);

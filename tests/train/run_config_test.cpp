@@ -135,6 +135,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(std::pair{"epochs = 0", [](RunConfig& c) { c.epochs = 0; }}, std::pair{"batch = 0", [](RunConfig& c) { c.batch = 0; }},
                     std::pair{"learning rate = -1", [](RunConfig& c) { c.rate = -1; }},
                     std::pair{"learning rate = nan", [](RunConfig& c) { c.rate = NAN; }},
+                    std::pair{"did you mean \"cnn\"?", [](RunConfig& c) { c.arch = "ccn"; }},
                     std::pair{"image size = 7", [](RunConfig& c) { c.image_size = 7; }},
                     std::pair{"label smoothing = 1", [](RunConfig& c) { c.label_smoothing = 1; }},
                     std::pair{"EMA decay = nan", [](RunConfig& c) { c.ema_decay = NAN; }},
