@@ -11,7 +11,7 @@ Graph cnn(const ModelSpec& spec) {
     x = g.conv2d(x, {.filters = filters, .kernel = 3, .padding = Padding::kSame, .activation = Activation::kRelu});
     x = g.max_pool(x, {.window = 2});  // fused with the convolution by the plan, not by the model
   }
-  x = g.dropout(g.flatten(x), 0.5f);
+  x = g.dropout(g.flatten(x), spec.dropout);
   x = g.dense(x, 128, Activation::kRelu);
   return std::move(g).logits(g.dense(x, spec.classes));  // the softmax belongs to the loss and to predict
 }

@@ -8,7 +8,7 @@ Graph mlp(const ModelSpec& spec) {
   Node x = g.image(spec.height, spec.width);  // (N,H,W,3) uint8
   x = g.flatten(g.rescale(x, 1.0f / 255));
   for (const int units : {256, 128}) {
-    x = g.dropout(g.dense(x, units, Activation::kRelu), 0.5f);
+    x = g.dropout(g.dense(x, units, Activation::kRelu), spec.dropout);
   }
   return std::move(g).logits(g.dense(x, spec.classes));
 }

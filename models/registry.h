@@ -11,6 +11,7 @@ namespace cudacards {
 struct ModelSpec {
   int height = 224, width = 224;
   int classes = 53;
+  float dropout = 0.5f;  // rate of every dropout layer
 };
 
 struct ModelEntry {
