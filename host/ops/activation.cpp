@@ -1,3 +1,4 @@
+#include "host/ops/cpu/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
@@ -7,7 +8,7 @@ namespace cudacards {
 Shape ActivationLayer::infer_shape(std::span<const Shape> src) const { return only_source(src); }
 
 std::span<const Implementation> ActivationLayer::implementations(DeviceKind device) const {
-  static const std::array kCpu = {kReferenceActivation};
+  static const std::array kCpu = {kCpuActivation, kReferenceActivation};
   if (device != DeviceKind::kCpu) return {};
   return kCpu;
 }

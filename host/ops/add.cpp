@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "host/ops/cpu/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/runtime/error.h"
@@ -13,7 +14,7 @@ Shape Add::infer_shape(std::span<const Shape> src) const {
 }
 
 std::span<const Implementation> Add::implementations(DeviceKind device) const {
-  static const std::array kCpu = {kReferenceAdd};
+  static const std::array kCpu = {kCpuAdd, kReferenceAdd};
   if (device != DeviceKind::kCpu) return {};
   return kCpu;
 }

@@ -1,6 +1,7 @@
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
+#include "host/ops/vendor/onednn.h"
 
 namespace cudacards {
 
@@ -22,7 +23,7 @@ std::unique_ptr<Operation> BatchNorm::fuse(const Operation& consumer, const Shap
 }
 
 std::span<const Implementation> BatchNorm::implementations(DeviceKind device) const {
-  static const std::array kCpu = {kReferenceBatchNorm};
+  static const std::array kCpu = {kOnednnBatchNorm, kReferenceBatchNorm};
   if (device != DeviceKind::kCpu) return {};
   return kCpu;
 }

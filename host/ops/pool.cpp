@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include "host/ops/cpu/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
+#include "host/ops/vendor/onednn.h"
 #include "host/runtime/error.h"
 
 namespace cudacards {
@@ -26,7 +28,7 @@ Shape MaxPool2d::infer_shape(std::span<const Shape> src) const {
 }
 
 std::span<const Implementation> MaxPool2d::implementations(DeviceKind device) const {
-  static const std::array kCpu = {kReferenceMaxPool};
+  static const std::array kCpu = {kCpuMaxPool, kReferenceMaxPool};
   if (device != DeviceKind::kCpu) return {};
   return kCpu;
 }
@@ -39,7 +41,7 @@ Shape GlobalAveragePool2d::infer_shape(std::span<const Shape> src) const {
 double GlobalAveragePool2d::flops(std::span<const Shape> src) const { return static_cast<double>(only_source(src).elements()); }
 
 std::span<const Implementation> GlobalAveragePool2d::implementations(DeviceKind device) const {
-  static const std::array kCpu = {kReferenceGlobalAveragePool};
+  static const std::array kCpu = {kOnednnGlobalAveragePool, kReferenceGlobalAveragePool};
   if (device != DeviceKind::kCpu) return {};
   return kCpu;
 }

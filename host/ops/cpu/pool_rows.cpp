@@ -7,6 +7,10 @@
 namespace cudacards::cpu {
 namespace {
 
+/// The convolution's result as it would be stored, were it stored: equals are judged by what an unfused pool would see.
+inline float as_stored(float x, float) { return x; }
+inline float as_stored(float x, Bf16) { return static_cast<float>(Bf16(x)); }
+
 struct Best {
   float value;
   std::int32_t winner;
@@ -18,13 +22,18 @@ inline Best larger(Best earlier, float later, std::int32_t where) {
   return {wins ? later : earlier.value, wins ? where : earlier.winner};
 }
 
+template <class T>
+inline Best best_of_window(const float* top, const float* bottom, int k) {
+  Best best{as_stored(top[0], T{}), 0};
+  best = larger(best, as_stored(top[k], T{}), 1);
+  best = larger(best, as_stored(bottom[0], T{}), 2);
+  return larger(best, as_stored(bottom[k], T{}), 3);
+}
+
 template <Activation kActivation, class T>
 void pool_window(const float* __restrict top, const float* __restrict bottom, int k, T* __restrict dst) {
   for (int i = 0; i < k; ++i) {
-    Best best{top[i], 0};
-    best = larger(best, top[k + i], 1);
-    best = larger(best, bottom[i], 2);
-    best = larger(best, bottom[k + i], 3);
+    const Best best = best_of_window<T>(top + i, bottom + i, k);
     dst[i] = static_cast<T>(apply(kActivation, best.value));
   }
 }
@@ -32,10 +41,7 @@ void pool_window(const float* __restrict top, const float* __restrict bottom, in
 template <Activation kActivation, class T>
 void pool_window(const float* __restrict top, const float* __restrict bottom, int k, T* __restrict dst, std::uint8_t* __restrict winners) {
   for (int i = 0; i < k; ++i) {
-    Best best{top[i], 0};
-    best = larger(best, top[k + i], 1);
-    best = larger(best, bottom[i], 2);
-    best = larger(best, bottom[k + i], 3);
+    const Best best = best_of_window<T>(top + i, bottom + i, k);
     const T result = static_cast<T>(apply(kActivation, best.value));
     dst[i] = result;
     // Judged by the result as it is stored, as a separate activation would be.

@@ -9,11 +9,8 @@ namespace cudacards {
 extern const Implementation kOnednnConv2dPool;  // convolution + bias + activation + max pool as one pass over strips of rows
 extern const Implementation kOnednnConv2d;      // any kernel, stride, padding and groups; no pool
 extern const Implementation kOnednnDense;
-extern const Implementation kOnednnMaxPool;
 extern const Implementation kOnednnGlobalAveragePool;
-extern const Implementation kOnednnActivation;
 extern const Implementation kOnednnSoftmax;
-extern const Implementation kOnednnAdd;
 extern const Implementation kOnednnBatchNorm;
 
 }  // namespace cudacards

@@ -51,21 +51,6 @@ dnnl::primitive_attr plan_memory() {
   return attr;
 }
 
-dnnl::primitive_attr plan_memory(Activation activation) {
-  dnnl::primitive_attr attr = plan_memory();
-  if (activation == Activation::kNone) return attr;
-  const bool clipped = activation == Activation::kRelu6;
-  const auto algorithm = clipped ? dnnl::algorithm::eltwise_clip : dnnl::algorithm::eltwise_relu;
-  dnnl::post_ops after;
-#if DNNL_VERSION_MAJOR >= 3
-  after.append_eltwise(algorithm, 0.0f, clipped ? 6.0f : 0.0f);
-#else
-  after.append_eltwise(1.0f, algorithm, 0.0f, clipped ? 6.0f : 0.0f);
-#endif
-  attr.set_post_ops(after);
-  return attr;
-}
-
 void refuse_reference(const std::string& implementation) {
   if (implementation.find("ref") != std::string::npos) {
     throw Refused("oneDNN offers only its reference (" + implementation + ") for these sizes and types");

@@ -2,20 +2,17 @@
 // What every oneDNN implementation needs: engine and stream, descriptors of the graph's tensors, primitives that are never oneDNN's
 // slow reference, and one spelling of primitive creation for the API generations 2 (operation descriptors) and 3 (none).
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <type_traits>
 #include <unordered_map>
 #include <utility>
 
 #include <oneapi/dnnl/dnnl.hpp>
 
-#include "host/ops/activation_kind.h"
 #include "host/ops/operation.h"
 #include "host/runtime/buffer.h"
 #include "kernels/conv2d/problem.h"
@@ -47,9 +44,6 @@ memory::desc any_weights_desc(const Conv2dProblem& problem, memory::data_type ty
 
 /// Attributes of every primitive here: the plan provides the scratchpad.
 dnnl::primitive_attr plan_memory();
-/// The same with an activation behind the operation.
-dnnl::primitive_attr plan_memory(Activation activation);
-
 /// Throws Refused when oneDNN offers only its reference code, which is up to 500 times slower than its kernels.
 void refuse_reference(const std::string& implementation);
 
@@ -133,7 +127,7 @@ class Layout {
   std::size_t bytes_ = 0;
 };
 
-template <class T = std::byte>
+template <class T>
 T* at(void* base, std::size_t offset) {
   return reinterpret_cast<T*>(static_cast<std::byte*>(base) + offset);
 }

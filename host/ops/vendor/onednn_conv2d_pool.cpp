@@ -76,7 +76,7 @@ class Conv2dPoolKernel final : public Kernel {
 
   void forward(const ForwardArgs& args) override {
     if (args.step.parameters_changed || !packed_once_) {
-      pack_.run(args.parameters[0], at(args.packed, packed_forward_), args.scratchpad);
+      pack_.run(args.parameters[0], at<void>(args.packed, packed_forward_), args.scratchpad);
       if (data_gradient_) data_gradient_->pack(args.parameters[0], at<float>(args.packed, packed_backward_));
       packed_once_ = true;
     }
@@ -146,7 +146,7 @@ class Conv2dPoolKernel final : public Kernel {
           for (std::int64_t e = 0; e < count; ++e) wide[e] = static_cast<float>(static_cast<const T*>(rows)[e]);
           rows = wide;
         }
-        forward_.run(thread, static_cast<std::size_t>(i % strips), rows, weights, bias, unpooled, at(mine, primitive_scratch_));
+        forward_.run(thread, static_cast<std::size_t>(i % strips), rows, weights, bias, unpooled, at<void>(mine, primitive_scratch_));
         const std::int64_t place = n * picture_.dst_elements() + std::int64_t{strip.first / 2} * picture_.pooled_w() * conv_.k;
         auto* winners = training_ && args.workspace ? static_cast<std::uint8_t*>(args.workspace) + place : nullptr;
         cpu::pool_rows(unpooled, strip.rows / 2, conv_.q(), conv_.k, activation_, static_cast<T*>(args.dst) + place, winners);
@@ -167,11 +167,11 @@ class Conv2dPoolKernel final : public Kernel {
         const std::uint8_t* won = winners + n * picture_.dst_elements();
         if (weights_mode != GradMode::kIgnore) {
           const T* src = static_cast<const T*>(args.src[0]) + n * picture_.src_elements();
-          weights_gradient_->add(src, diff_dst, won, at<float>(mine, sums_), at(mine, weights_scratch_));
+          weights_gradient_->add(src, diff_dst, won, at<float>(mine, sums_), at<void>(mine, weights_scratch_));
         }
         if (src_mode != GradMode::kIgnore) {
           T* diff_src = static_cast<T*>(args.diff_src[0]) + n * picture_.src_elements();
-          data_gradient_->run(diff_dst, won, at<const float>(args.packed, packed_backward_), src_mode, diff_src, at(mine, data_scratch_));
+          data_gradient_->run(diff_dst, won, at<const float>(args.packed, packed_backward_), src_mode, diff_src, at<void>(mine, data_scratch_));
         }
       }
     });
