@@ -10,11 +10,13 @@
 
 #include "host/ops/reference/optimizer.h"
 #include "host/runtime/error.h"
-#include "host/runtime/threads.h"
 #include "kernels/base/philox.h"
+#include "tests/support/scoped_threads.h"
 
 namespace cudacards {
 namespace {
+
+using testing::ScopedThreads;
 
 constexpr OptimizerKind kKinds[] = {OptimizerKind::kSgd, OptimizerKind::kAdam, OptimizerKind::kAdamW};
 
@@ -92,15 +94,13 @@ TEST_P(EveryOptimizer, TouchesNothingOutsideTheSegments) {
 }
 
 TEST_P(EveryOptimizer, GivesTheSameBytesForEveryThreadCount) {
-  const int before = threads();
   std::vector<std::vector<float>> weights;
   for (const int count : {1, 2, 3}) {
-    set_threads(count);
+    const ScopedThreads scoped(count);
     Buffers b(100003);
     for (std::uint64_t t = 0; t < 3; ++t) b.step({.kind = GetParam(), .weight_decay = 0.1f}, {{3, 100003, true}}, 0.1f, t);
     weights.push_back(b.w);
   }
-  set_threads(before);
   EXPECT_EQ(weights[0], weights[1]);
   EXPECT_EQ(weights[0], weights[2]);
 }

@@ -16,7 +16,7 @@ struct DoubleInputs {
 
 struct DoubleOutputs {
   Bounded dst;
-  std::vector<Bounded> diff_src, diff_parameters;  // of parameters that are not trainable: empty
+  std::vector<Bounded> diff_src, diff_parameters;  // empty where a gradient is not wanted or a parameter not trainable
 };
 
 /// One training step forward and backward; `step` and the case's node decide what dropout drops.

@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "host/runtime/threads.h"
+
 namespace cudacards::testing {
 
 Problem OpCase::problem() const {
@@ -12,9 +14,10 @@ Problem OpCase::problem() const {
   for (const Shape& shape : src) p.src.push_back({shape, type});
   p.dst = {dst(), dst_type};
   p.training = true;
-  p.diff_src_wanted.assign(src.size(), true);
+  p.diff_src_wanted.assign(src.size(), diff_src != GradMode::kIgnore);
   p.diff_parameters_wanted = true;
   p.node = 7;
+  p.threads = threads();
   return p;
 }
 

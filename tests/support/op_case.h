@@ -15,7 +15,8 @@ struct OpCase {
   std::vector<Shape> src;
   DType type = DType::kF32;      // of the sources
   DType dst_type = DType::kF32;  // differs for a model's scores, which are fp32 in every precision
-  std::string description = {};  // unique, readable: "conv2d 3x3 s2 valid relu, (2, 9, 9, 3) bf16"
+  GradMode diff_src = GradMode::kOverwrite;  // kIgnore: a model's first layer, nothing below wants a gradient
+  std::string description = {};              // unique, readable: "conv2d 8 of 3x3 ... relu (2, 9, 9, 3) bf16"
 
   Shape dst() const { return operation->infer_shape(src); }
   Problem problem() const;

@@ -37,7 +37,8 @@ OpInputs inputs_of(const OpCase& c, Fill fill, std::uint32_t seed) {
     }
     inputs.parameters.push_back(std::move(values));
   }
-  inputs.diff_dst = drawn(fill, seed, tensor, c.dst(), c.dst_type);
+  // As the sources, also where dst is fp32: what an implementation multiplies may be bf16.
+  inputs.diff_dst = drawn(fill, seed, tensor, c.dst(), c.type);
   return inputs;
 }
 
@@ -78,10 +79,11 @@ OpInputs integer_inputs(const OpCase& c, std::uint32_t seed) { return inputs_of(
 OpInputs random_inputs(const OpCase& c, std::uint32_t seed) { return inputs_of(c, Fill::kUniform, seed); }
 
 OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInputs& inputs, const RunOptions& options) {
+  const GradMode diff_src_mode = c.diff_src == GradMode::kIgnore ? GradMode::kIgnore : options.diff_src_mode;
   Problem problem = c.problem();
   problem.training = options.training;
   problem.diff_parameters_wanted = options.training && !options.frozen;
-  problem.diff_src_wanted.assign(c.src.size(), options.training && options.diff_src_mode != GradMode::kIgnore);
+  problem.diff_src_wanted.assign(c.src.size(), options.training && diff_src_mode != GradMode::kIgnore);
   const auto specs = c.operation->parameters(c.src);
   const auto kernel = implementation.make(*c.operation, problem);
   const MemoryNeed need = kernel->memory();
@@ -106,11 +108,11 @@ OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInp
   std::deque<GuardedBuffer> diff_src, diff_parameters;
   std::vector<void*> diff_src_pointers;
   std::vector<float*> diff_parameter_pointers;
-  const std::vector<GradMode> diff_src_modes(c.src.size(), options.diff_src_mode);
+  const std::vector<GradMode> diff_src_modes(c.src.size(), diff_src_mode);
   for (const Shape& shape : c.src) {
-    auto& buffer = diff_src.emplace_back(gradient(static_cast<std::size_t>(shape.elements()), c.type, options.diff_src_mode,
+    auto& buffer = diff_src.emplace_back(gradient(static_cast<std::size_t>(shape.elements()), c.type, diff_src_mode,
                                                   options.gradient_before, "diff_src"));
-    diff_src_pointers.push_back(options.diff_src_mode == GradMode::kIgnore ? nullptr : buffer.data());
+    diff_src_pointers.push_back(diff_src_mode == GradMode::kIgnore ? nullptr : buffer.data());
   }
   for (const auto& spec : specs) {
     auto& buffer = diff_parameters.emplace_back(gradient(static_cast<std::size_t>(spec.shape.elements()), DType::kF32,
@@ -130,7 +132,9 @@ OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInp
 
   for (std::size_t i = 0; i < src.size(); ++i) EXPECT_EQ(loaded(src[i], c.type), inputs.src[i]) << "src has changed";
   EXPECT_EQ(loaded(diff_dst, c.dst_type), inputs.diff_dst) << "diff_dst has changed";
-  for (auto& buffer : diff_src) out.diff_src.push_back(options.diff_src_mode == GradMode::kIgnore ? std::vector<float>{} : loaded(buffer, c.type));
+  for (auto& buffer : diff_src) {
+    out.diff_src.push_back(diff_src_mode == GradMode::kIgnore ? std::vector<float>{} : loaded(buffer, c.type));
+  }
   for (std::size_t i = 0; i < specs.size(); ++i) {
     out.diff_parameters.push_back(diff_parameter_pointers[i] ? loaded(diff_parameters[i], DType::kF32) : std::vector<float>{});
   }

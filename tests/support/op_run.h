@@ -21,7 +21,7 @@ struct RunOptions {
   Step step{.training = true, .seed = 1234, .number = 3};
   bool training = true;             // false: made for inference, no backward
   bool frozen = false;              // no gradients of parameters
-  GradMode diff_src_mode = GradMode::kOverwrite;
+  GradMode diff_src_mode = GradMode::kOverwrite;  // of a case that wants it at all
   GradMode diff_parameters_mode = GradMode::kOverwrite;
   float gradient_before = 2.0f;     // what the gradients hold where they are accumulated
 };
