@@ -126,8 +126,8 @@ int run(const TrainCommand& train) {
   options.stop_requested = &stop_signal;
   if (train.resume.empty()) {
     options.config = effective_config(train);
-    choose_device_of(train, options.config);
     validate(options.config);
+    choose_device_of(train, options.config);
   } else {
     refuse_changes_of_a_resumed_run(train);
   }

@@ -1,0 +1,114 @@
+#include "tests/cli/program.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+
+#include "host/runtime/error.h"
+#include "tests/support/temporary_folder.h"
+
+namespace cudacards::testing_support {
+namespace {
+
+// Files instead of pipes: nobody has to empty them while the program runs.
+struct Streams {
+  explicit Streams(const Start& start) {
+    write_bytes(folder / "in", start.standard_input);
+    out = start.output_file.empty() ? folder / "out" : start.output_file;
+  }
+  std::string out_text(const Start& start) const { return start.output_file.empty() ? read_bytes(out) : ""; }
+  std::string err_text() const { return read_bytes(folder / "err"); }
+
+  TemporaryFolder folder;
+  std::string out;
+};
+
+void redirect(const std::string& path, int flags, int descriptor) {
+  const int file = open(path.c_str(), flags, 0600);
+  if (file < 0 || dup2(file, descriptor) < 0) _exit(126);
+  close(file);
+}
+
+void change_environment(const std::vector<std::string>& changes) {
+  for (const std::string& change : changes) {
+    const std::size_t equals = change.find('=');
+    if (equals == std::string::npos) {
+      unsetenv(change.c_str());
+    } else {
+      setenv(change.substr(0, equals).c_str(), change.substr(equals + 1).c_str(), 1);
+    }
+  }
+}
+
+pid_t start_program(const Start& start, const Streams& streams) {
+  std::vector<char*> arguments = {const_cast<char*>("cudacards")};
+  for (const std::string& argument : start.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  write_bytes(streams.folder / "err", "");
+  const pid_t child = fork();
+  if (child != 0) return child;
+  redirect(streams.folder / "in", O_RDONLY, STDIN_FILENO);
+  redirect(streams.out, O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
+  redirect(streams.folder / "err", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, STDERR_FILENO);
+  change_environment(start.environment);
+  if (!start.folder.empty() && chdir(start.folder.c_str()) != 0) _exit(126);
+  execv(CUDACARDS_PROGRAM, arguments.data());
+  _exit(127);
+}
+
+int exit_code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+
+int wait_for(pid_t child) {
+  int status = 0;
+  CUDACARDS_CHECK(waitpid(child, &status, 0) == child);
+  return exit_code_of(status);
+}
+
+}  // namespace
+
+Outcome run_program(const Start& start) {
+  const Streams streams(start);
+  const pid_t child = start_program(start, streams);
+  CUDACARDS_CHECK(child > 0);
+  const int exit_code = wait_for(child);
+  return {exit_code, streams.out_text(start), streams.err_text()};
+}
+
+Outcome run_and_signal(const Start& start, const std::string& when, int signal) {
+  const Streams streams(start);
+  const pid_t child = start_program(start, streams);
+  CUDACARDS_CHECK(child > 0);
+  int status = 0;
+  bool sent = false;
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    if (!sent && streams.err_text().find(when) != std::string::npos) {
+      kill(child, signal);
+      sent = true;
+    }
+    usleep(1000);
+  }
+  return {exit_code_of(status), streams.out_text(start), streams.err_text()};
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+std::size_t columns_of(const std::string& text) {
+  std::size_t longest = 0;
+  for (const std::string& line : lines_of(text)) {
+    const auto starts_code_point = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+    longest = std::max(longest, static_cast<std::size_t>(std::count_if(line.begin(), line.end(), starts_code_point)));
+  }
+  return longest;
+}
+
+}  // namespace cudacards::testing_support

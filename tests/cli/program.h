@@ -1,0 +1,32 @@
+#pragma once
+// The program as a person starts it: arguments, standard input, environment in; exit code and both outputs out.
+
+#include <string>
+#include <vector>
+
+namespace cudacards::testing_support {
+
+struct Start {
+  std::vector<std::string> arguments;
+  std::string standard_input = {};
+  std::vector<std::string> environment = {};  // "NAME=value" to set, "NAME" to remove
+  std::string folder = {};                    // to start in; empty: here
+  std::string output_file = {};               // for standard output, instead of catching it
+};
+
+struct Outcome {
+  int exit_code = -1;  // 128 + signal where a signal ended it
+  std::string out, err;
+};
+
+Outcome run_program(const Start& start);
+inline Outcome run_program(const std::vector<std::string>& arguments) { return run_program(Start{.arguments = arguments}); }
+
+/// Starts the program, sends `signal` when its standard error contains `when`, and waits for its end.
+Outcome run_and_signal(const Start& start, const std::string& when, int signal);
+
+std::vector<std::string> lines_of(const std::string& text);
+/// Code points of the longest line.
+std::size_t columns_of(const std::string& text);
+
+}  // namespace cudacards::testing_support

@@ -1,0 +1,131 @@
+// The command line explains itself, and says what is wrong with a line that it doesn't understand: one line, exit code 2, a guess.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/cli/program.h"
+
+namespace cudacards {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::StartsWith;
+using namespace testing_support;
+
+using Arguments = std::vector<std::string>;
+
+std::string words(const testing::TestParamInfo<Arguments>& info) {
+  std::string name;
+  for (const std::string& word : info.param) name += word;
+  return name.empty() ? "Top" : name;
+}
+
+class CliHelp : public testing::TestWithParam<Arguments> {};
+
+TEST_P(CliHelp, GoesToStandardOutputIn80Columns) {
+  Arguments arguments = GetParam();
+  arguments.push_back("--help");
+  const Outcome outcome = run_program(arguments);
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("Usage: cudacards"));
+  EXPECT_THAT(outcome.err, IsEmpty());
+  EXPECT_LE(columns_of(outcome.out), 80u) << outcome.out;
+}
+
+/// Entries of the help: an option's line and the lines below it that continue its description.
+std::vector<std::string> entries_of(const std::string& help) {
+  std::vector<std::string> entries;
+  bool in_entry = false;
+  for (const std::string& line : lines_of(help)) {
+    const bool starts_entry = line.starts_with("  ") && line.size() > 2 && line[2] != ' ';
+    const bool continues = line.starts_with("   ");
+    if (starts_entry) entries.push_back(line);
+    if (continues && in_entry) entries.back() += " " + line.substr(line.find_first_not_of(' '));
+    in_entry = starts_entry || (continues && in_entry);
+  }
+  return entries;
+}
+
+TEST_P(CliHelp, TellsTheDefaultOfEveryOption) {
+  Arguments arguments = GetParam();
+  arguments.push_back("--help");
+  for (const std::string& entry : entries_of(run_program(arguments).out)) {
+    const bool is_option = entry.starts_with("  -") && !entry.starts_with("  -h,") && !entry.starts_with("  --version");
+    if (!is_option) continue;
+    EXPECT_TRUE(entry.find("(default: ") != std::string::npos || entry.ends_with("(required)")) << entry;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Commands, CliHelp,
+                         testing::Values(Arguments{}, Arguments{"train"}, Arguments{"eval"}, Arguments{"predict"}, Arguments{"summary"},
+                                         Arguments{"data"}, Arguments{"data", "check"}, Arguments{"data", "stats"},
+                                         Arguments{"data", "make"}, Arguments{"doctor"}),
+                         words);
+
+TEST(Cli, PrintsItsVersion) {
+  const Outcome outcome = run_program({"--version"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.out, StartsWith("cudacards "));
+  EXPECT_THAT(outcome.err, IsEmpty());
+}
+
+TEST(Cli, DoctorTellsWhatThereIs) {
+  const Outcome outcome = run_program({"doctor"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  for (const char* word : {"oneDNN", "OpenCV", "processor", "threads", "GPU"}) EXPECT_THAT(outcome.out, HasSubstr(word));
+  EXPECT_THAT(outcome.err, IsEmpty());
+}
+
+struct Misuse {
+  const char* name;
+  Arguments arguments;
+  const char* message;
+};
+
+void PrintTo(const Misuse& misuse, std::ostream* out) { *out << misuse.name; }
+
+class CliMisuse : public testing::TestWithParam<Misuse> {};
+
+TEST_P(CliMisuse, IsOneLineOnStandardErrorAndExitCode2) {
+  const Outcome outcome = run_program(GetParam().arguments);
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.out, IsEmpty());
+  EXPECT_THAT(outcome.err, StartsWith("cudacards: "));
+  EXPECT_THAT(outcome.err, HasSubstr(GetParam().message));
+  EXPECT_THAT(lines_of(outcome.err), SizeIs(1)) << outcome.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Lines, CliMisuse,
+    testing::Values(Misuse{"NoCommand", {}, "a command is missing; see cudacards --help"},
+                    Misuse{"Command", {"trian"}, "no command \"trian\", did you mean \"train\"?"},
+                    Misuse{"DataCommand", {"data", "chek", "x"}, "no command \"chek\", did you mean \"check\"?"},
+                    Misuse{"NoDataCommand", {"data"}, "see cudacards data --help"},
+                    Misuse{"Option", {"train", "--epoch", "3"}, "no option --epoch, did you mean \"--epochs\"?; see cudacards train --help"},
+                    Misuse{"OptionBeforeRequired", {"eval", "--date=x"}, "no option --date, did you mean \"--data\"?"},
+                    Misuse{"Arch", {"train", "--arch", "ccn"}, "did you mean \"cnn\"?"},
+                    Misuse{"SummaryArch", {"summary", "--arch", "mpl"}, "did you mean \"mlp\"?"},
+                    Misuse{"Preset", {"train", "--preset", "notbook"}, "did you mean \"notebook\"?"},
+                    Misuse{"Precision", {"train", "--precision", "fp23"}, "--precision: there is no \"fp23\", did you mean \"fp32\"?"},
+                    Misuse{"Device", {"train", "--device", "cud"}, "did you mean \"cuda\"?"},
+                    Misuse{"DeviceNumber", {"train", "--device", "cuda:x"}, "known: auto, cpu, cuda, cuda:N"},
+                    Misuse{"Number", {"train", "--batch", "3.5"}, "--batch"},
+                    Misuse{"Range", {"train", "--epochs", "0"}, "epochs = 0: must be 1 or more"},
+                    Misuse{"Setting", {"train", "--set", "augment.scael=1"}, "did you mean \"augment.scale\"?"},
+                    Misuse{"SettingSyntax", {"train", "--set", "augment.scale"}, "--set augment.scale: not TOML"},
+                    Misuse{"Config", {"train", "--config", "/nonexistent.toml"}, "/nonexistent.toml: No such file"},
+                    Misuse{"ResumeAndMore", {"train", "--resume", "run", "--lr", "1"}, "leave out --lr"},
+                    Misuse{"TwoKindsOfData", {"train", "a", "--train", "b"}, "use one way"},
+                    Misuse{"MissingArgument", {"eval"}, "CKPT is required"},
+                    Misuse{"MissingOption", {"eval", "x"}, "--data is required"},
+                    Misuse{"Split", {"eval", "x", "--data", "y", "--split", "tests"}, "tests"},
+                    Misuse{"TwoFormats", {"predict", "x", "y", "--json", "--csv"}, "--json excludes --csv"}),
+    [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace cudacards
