@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""One training step: cudacards against PyTorch and Keras on this machine's CPU, run alternately.
+
+  compare_cpu.py --arch cnn --build build-bench --pytorch PYTHON --keras PYTHON
+
+PYTHON is an interpreter that has torch (tensorflow and keras); a peer without one is left out, and said to be. First each peer
+measures all its variants (layout, compilation, allocator) and keeps its fastest in each precision; then, round by round, every
+program runs once. The figures are medians over rounds. Prints a table and the ratios, and writes all of it with versions and
+commands to bench/results/cpu-<arch>-<date>-<commit>.json.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import shlex
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PEERS = {"pytorch": "pytorch_step.py", "keras": "keras_step.py"}
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--arch", choices=["cnn", "mlp"], default="cnn")
+    parser.add_argument("--build", default="build-bench", help="folder that holds bench/step_cpu (%(default)s)")
+    parser.add_argument("--pytorch", metavar="PYTHON", help="interpreter with torch")
+    parser.add_argument("--keras", metavar="PYTHON", help="interpreter with tensorflow and keras")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], nargs="+", default=["fp32", "bf16"])
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--image-size", type=int, default=224)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=10, help="timed steps a round (%(default)s)")
+    parser.add_argument("--warmup", type=int, default=3, help="steps before the clock starts (%(default)s)")
+    parser.add_argument("--sweep-steps", type=int, default=5, help="timed steps when a peer looks for its best variant (%(default)s)")
+    parser.add_argument("--results", default=str(ROOT / "bench" / "results"), help="folder of the JSON file (%(default)s)")
+    return parser.parse_args()
+
+
+def run(command):
+    """The last line of the program's output, a JSON object."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    if done.returncode != 0:
+        sys.exit(f"compare_cpu: {shlex.join(command)} failed:\n{done.stderr.strip()[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def common(options, precision, steps):
+    return ["--arch", options.arch, "--precision", precision, "--batch", str(options.batch), "--image-size", str(options.image_size),
+            "--threads", str(options.threads), "--warmup", str(options.warmup), "--steps", str(steps)]
+
+
+def contestants(options):
+    """(program, precision) -> command."""
+    commands = {}
+    for precision in options.precision:
+        commands["cudacards", precision] = [str(pathlib.Path(options.build) / "bench" / "step_cpu"),
+                                            *common(options, precision, options.steps)]
+    for peer, script in PEERS.items():
+        python = getattr(options, peer)
+        if python is None:
+            print(f"{peer} is left out: no --{peer} PYTHON", file=sys.stderr)
+            continue
+        for precision in options.precision:
+            base = [python, str(pathlib.Path("bench") / "peers" / script)]
+            print(f"{peer} {precision}: looking for its fastest variant", file=sys.stderr)
+            best = run([*base, *common(options, precision, options.sweep_steps), "--sweep"])
+            chosen = [word for name, value in best["variant"].items() for word in (f"--{name}", value)]
+            commands[peer, precision] = [*base, *common(options, precision, options.steps), *chosen]
+    return commands
+
+
+def commit():
+    def git(*words):
+        return subprocess.run(["git", *words], capture_output=True, text=True, check=False, cwd=ROOT).stdout.strip()
+    changed = "-changed" if git("status", "--porcelain", "--untracked-files=no") else ""
+    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + changed
+
+
+def summary(key, command, rounds):
+    last = rounds[-1]
+    ms = statistics.median(r["ms_per_step"] for r in rounds)
+    return {"program": key[0], "precision": key[1], "version": last.get("version", commit() if key[0] == "cudacards" else ""),
+            "variant": last["variant"], "ms_per_step": ms, "ms_per_step_min": min(r["ms_per_step_min"] for r in rounds),
+            "images_per_second": last["batch"] / ms * 1e3,
+            "peak_rss_bytes": statistics.median(r["peak_rss_bytes"] for r in rounds),
+            "command": shlex.join(command), "rounds": rounds}
+
+
+def ratios(rows):
+    """Peer's time over ours, same precision; and the best of each whatever its precision."""
+    by_key = {(row["program"], row["precision"]): row for row in rows}
+    out = []
+    for peer in PEERS:
+        of_peer = [row for row in rows if row["program"] == peer]
+        if not of_peer:
+            continue
+        pairs = [(precision, by_key["cudacards", precision], by_key[peer, precision])
+                 for precision in ("fp32", "bf16") if (peer, precision) in by_key]
+        ours = [row for row in rows if row["program"] == "cudacards"]
+        fastest = min(of_peer, key=lambda row: row["ms_per_step"])
+        pairs.append(("best", min(ours, key=lambda row: row["ms_per_step"]), fastest))
+        for precision, mine, theirs in pairs:
+            out.append({"against": peer, "precision": precision, "speed": theirs["ms_per_step"] / mine["ms_per_step"],
+                        "memory": theirs["peak_rss_bytes"] / mine["peak_rss_bytes"]})
+    return out
+
+
+def print_table(rows, ratio_rows):
+    print(f"{'program':<10} {'precision':<9} {'ms/step':>9} {'fastest':>9} {'img/s':>8} {'peak MB':>8}  variant")
+    for row in rows:
+        variant = " ".join(f"{name}={value}" for name, value in row["variant"].items())
+        print(f"{row['program']:<10} {row['precision']:<9} {row['ms_per_step']:>9.1f} {row['ms_per_step_min']:>9.1f} "
+              f"{row['images_per_second']:>8.1f} {row['peak_rss_bytes'] / 1e6:>8.0f}  {variant}")
+    for ratio in ratio_rows:
+        print(f"cudacards is {ratio['speed']:.2f}x as fast as {ratio['against']} ({ratio['precision']}); "
+              f"{ratio['against']} takes {ratio['memory']:.2f}x its memory")
+
+
+def main():
+    options = parse_options()
+    commands = contestants(options)
+    rounds = {key: [] for key in commands}
+    for number in range(options.rounds):
+        for key, command in commands.items():
+            rounds[key].append(run(command))
+            print(f"round {number + 1}: {' '.join(key)} {rounds[key][-1]['ms_per_step']:.1f} ms", file=sys.stderr)
+    rows = [summary(key, command, rounds[key]) for key, command in commands.items()]
+    ratio_rows = ratios(rows)
+    print_table(rows, ratio_rows)
+
+    date, revision = datetime.date.today().isoformat(), commit()
+    path = pathlib.Path(options.results) / f"cpu-{options.arch}-{date}-{revision}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    device = {"cpu": rows[0]["rounds"][0]["cpu"], "threads": options.threads, "kernel": os.uname().release}
+    path.write_text(json.dumps({"date": date, "commit": revision, "device": device, "ratios": ratio_rows, "results": rows}, indent=1) + "\n",
+                    encoding="utf-8")
+    print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    main()
