@@ -9,7 +9,8 @@ namespace cudacards {
 
 Shape Add::infer_shape(std::span<const Shape> src) const {
   if (src.size() != 2) throw Error(fmt::format("takes 2 inputs, got {}", src.size()));
-  if (src[0] != src[1]) throw Error(fmt::format("can't add {} and {}: shapes differ", src[0].to_string(), src[1].to_string()));
+  if (src[0] != src[1])
+    throw Error(fmt::format("can't add {} and {}: shapes differ", src[0].to_string(), src[1].to_string()));
   return src[0];
 }
 

@@ -28,8 +28,10 @@ Pad1d pad_of(Padding padding, int size, int window, int stride) {
 Conv2d::Conv2d(const Conv2dOptions& options, std::optional<Pool2dOptions> pool) : options(options), pool(pool) {
   const auto& o = options;
   if (o.filters < 1) throw Error(fmt::format("filters must be positive, got {}", o.filters));
-  if (o.kernel.h < 1 || o.kernel.w < 1) throw Error(fmt::format("kernel must be positive, got {} x {}", o.kernel.h, o.kernel.w));
-  if (o.stride.h < 1 || o.stride.w < 1) throw Error(fmt::format("stride must be positive, got {} x {}", o.stride.h, o.stride.w));
+  if (o.kernel.h < 1 || o.kernel.w < 1)
+    throw Error(fmt::format("kernel must be positive, got {} x {}", o.kernel.h, o.kernel.w));
+  if (o.stride.h < 1 || o.stride.w < 1)
+    throw Error(fmt::format("stride must be positive, got {} x {}", o.stride.h, o.stride.w));
   if (o.groups < 1) throw Error(fmt::format("groups must be positive, got {}", o.groups));
   if (o.filters % o.groups != 0) throw Error(fmt::format("{} groups don't divide {} filters", o.groups, o.filters));
 }
@@ -38,15 +40,23 @@ Conv2dProblem Conv2d::problem(const Shape& src) const {
   const int h = static_cast<int>(src[1]), w = static_cast<int>(src[2]);
   const Pad1d rows = pad_of(options.padding, h, options.kernel.h, options.stride.h);
   const Pad1d columns = pad_of(options.padding, w, options.kernel.w, options.stride.w);
-  return {.n = static_cast<int>(src[0]), .h = h, .w = w, .c = static_cast<int>(src[3]),
-          .k = options.filters, .r = options.kernel.h, .s = options.kernel.w,
-          .stride_h = options.stride.h, .stride_w = options.stride.w,
-          .pad = {rows.before, columns.before, rows.after, columns.after}, .groups = options.groups};
+  return {.n = static_cast<int>(src[0]),
+          .h = h,
+          .w = w,
+          .c = static_cast<int>(src[3]),
+          .k = options.filters,
+          .r = options.kernel.h,
+          .s = options.kernel.w,
+          .stride_h = options.stride.h,
+          .stride_w = options.stride.w,
+          .pad = {rows.before, columns.before, rows.after, columns.after},
+          .groups = options.groups};
 }
 
 Shape Conv2d::infer_shape(std::span<const Shape> src) const {
   const Shape& shape = only_picture_source(src);
-  if (shape[3] % options.groups != 0) throw Error(fmt::format("{} groups don't divide {} channels", options.groups, shape[3]));
+  if (shape[3] % options.groups != 0)
+    throw Error(fmt::format("{} groups don't divide {} channels", options.groups, shape[3]));
   const Conv2dProblem p = problem(shape);
   if (p.h + p.pad.top + p.pad.bottom < p.r || p.w + p.pad.left + p.pad.right < p.s) {
     throw Error(fmt::format("the kernel of {} x {} is larger than the picture of {} x {}", p.r, p.s, p.h, p.w));
@@ -61,11 +71,15 @@ std::vector<ParameterSpec> Conv2d::parameters(std::span<const Shape> src) const 
   const Shape& shape = only_picture_source(src);
   const Conv2dProblem p = problem(shape);
   const std::int64_t taps = std::int64_t{p.r} * p.s;
-  // Keras' fans: its depthwise weights are (R,S,C,multiplier), so that C counts as inputs and the multiplier as outputs.
+  // Keras' fans: its depthwise weights are (R,S,C,multiplier), so that C counts as inputs and the multiplier as
+  // outputs.
   const std::int64_t fan_in = taps * (is_depthwise(shape) ? p.c : p.c_per_group());
   const std::int64_t fan_out = taps * (is_depthwise(shape) ? p.k_per_group() : p.k);
-  std::vector<ParameterSpec> specs = {{.name = "weights", .shape = {p.k, p.r, p.s, p.c_per_group()},
-                                       .initialiser = Initialiser::kGlorotUniform, .fan_in = fan_in, .fan_out = fan_out,
+  std::vector<ParameterSpec> specs = {{.name = "weights",
+                                       .shape = {p.k, p.r, p.s, p.c_per_group()},
+                                       .initialiser = Initialiser::kGlorotUniform,
+                                       .fan_in = fan_in,
+                                       .fan_out = fan_out,
                                        .decays = true}};
   if (options.bias) specs.push_back({.name = "bias", .shape = {p.k}});
   return specs;
@@ -77,12 +91,14 @@ double Conv2d::flops(std::span<const Shape> src) const {
 
 std::unique_ptr<Operation> Conv2d::fuse(const Operation& consumer, const Shape&) const {
   if (pool) return nullptr;
-  if (const auto* layer = dynamic_cast<const ActivationLayer*>(&consumer); layer && options.activation == Activation::kNone) {
+  if (const auto* layer = dynamic_cast<const ActivationLayer*>(&consumer);
+      layer && options.activation == Activation::kNone) {
     Conv2dOptions with_activation = options;
     with_activation.activation = layer->activation;
     return std::make_unique<Conv2d>(with_activation);
   }
-  if (const auto* layer = dynamic_cast<const MaxPool2d*>(&consumer)) return std::make_unique<Conv2d>(options, layer->options);
+  if (const auto* layer = dynamic_cast<const MaxPool2d*>(&consumer))
+    return std::make_unique<Conv2d>(options, layer->options);
   return nullptr;
 }
 

@@ -14,19 +14,26 @@ Dense::Dense(int units, Activation activation, bool bias) : units(units), activa
 
 Shape Dense::infer_shape(std::span<const Shape> src) const {
   const Shape& shape = only_source(src);
-  if (shape.rank() != 2) throw Error(fmt::format("expected vectors (N, features), got {}: flatten or pool first", shape.to_string()));
+  if (shape.rank() != 2)
+    throw Error(fmt::format("expected vectors (N, features), got {}: flatten or pool first", shape.to_string()));
   return {shape[0], units};
 }
 
 std::vector<ParameterSpec> Dense::parameters(std::span<const Shape> src) const {
   const std::int64_t in = only_source(src)[1];
-  std::vector<ParameterSpec> specs = {{.name = "weights", .shape = {units, in}, .initialiser = Initialiser::kGlorotUniform,
-                                       .fan_in = in, .fan_out = units, .decays = true}};
+  std::vector<ParameterSpec> specs = {{.name = "weights",
+                                       .shape = {units, in},
+                                       .initialiser = Initialiser::kGlorotUniform,
+                                       .fan_in = in,
+                                       .fan_out = units,
+                                       .decays = true}};
   if (bias) specs.push_back({.name = "bias", .shape = {units}});
   return specs;
 }
 
-double Dense::flops(std::span<const Shape> src) const { return 2.0 * static_cast<double>(only_source(src).elements()) * units; }
+double Dense::flops(std::span<const Shape> src) const {
+  return 2.0 * static_cast<double>(only_source(src).elements()) * units;
+}
 
 std::unique_ptr<Operation> Dense::fuse(const Operation& consumer, const Shape&) const {
   const auto* layer = dynamic_cast<const ActivationLayer*>(&consumer);

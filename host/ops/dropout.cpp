@@ -8,7 +8,8 @@
 namespace cudacards {
 
 Dropout::Dropout(float rate) : rate(rate) {
-  if (!(rate >= 0 && rate < 1)) throw Error(fmt::format("the dropout rate must be at least 0 and below 1, got {}", rate));
+  if (!(rate >= 0 && rate < 1))
+    throw Error(fmt::format("the dropout rate must be at least 0 and below 1, got {}", rate));
 }
 
 Shape Dropout::infer_shape(std::span<const Shape> src) const { return only_source(src); }

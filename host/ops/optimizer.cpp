@@ -55,9 +55,12 @@ void sgd(float momentum, float decay, float rate, std::int64_t begin, std::int64
 
 const char* name_of(OptimizerKind kind) {
   switch (kind) {
-    case OptimizerKind::kSgd: return "sgd";
-    case OptimizerKind::kAdam: return "adam";
-    case OptimizerKind::kAdamW: return "adamw";
+    case OptimizerKind::kSgd:
+      return "sgd";
+    case OptimizerKind::kAdam:
+      return "adam";
+    case OptimizerKind::kAdamW:
+      return "adamw";
   }
   return "?";
 }
@@ -69,9 +72,9 @@ OptimizerKind optimizer_kind(const std::string& name) {
   throw UsageError(fmt::format("unknown optimizer \"{}\": choose sgd, adam or adamw", name));
 }
 
-void optimizer_step(const OptimizerOptions& options, std::span<const OptimizerSegment> segments, float rate, std::uint64_t step,
-                    std::span<float> parameters, std::span<const float> gradients, std::span<float> moment1,
-                    std::span<float> moment2, std::span<float> average, float average_decay) {
+void optimizer_step(const OptimizerOptions& options, std::span<const OptimizerSegment> segments, float rate,
+                    std::uint64_t step, std::span<float> parameters, std::span<const float> gradients,
+                    std::span<float> moment1, std::span<float> moment2, std::span<float> average, float average_decay) {
   const bool is_sgd = options.kind == OptimizerKind::kSgd;
   CUDACARDS_CHECK(gradients.size() == parameters.size() && moment1.size() == parameters.size());
   CUDACARDS_CHECK(is_sgd || moment2.size() == parameters.size());

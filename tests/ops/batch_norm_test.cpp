@@ -21,8 +21,9 @@ float momentum_of(const OpCase& c) { return dynamic_cast<const BatchNorm&>(*c.op
 float with_running_statistics(const OpCase& c, const OpInputs& inputs, std::size_t i) {
   const auto& op = dynamic_cast<const BatchNorm&>(*c.operation);
   const std::size_t ch = i % inputs.parameters[kGamma].size();
-  const double normal = (static_cast<double>(inputs.src[0][i]) - static_cast<double>(inputs.parameters[kMean][ch])) /
-                        std::sqrt(static_cast<double>(inputs.parameters[kVariance][ch]) + static_cast<double>(op.epsilon));
+  const double normal =
+      (static_cast<double>(inputs.src[0][i]) - static_cast<double>(inputs.parameters[kMean][ch])) /
+      std::sqrt(static_cast<double>(inputs.parameters[kVariance][ch]) + static_cast<double>(op.epsilon));
   return static_cast<float>(apply(op.activation, normal * static_cast<double>(inputs.parameters[kGamma][ch]) +
                                                      static_cast<double>(inputs.parameters[kBeta][ch])));
 }

@@ -1,4 +1,5 @@
-// On random numbers every result is as near to the one in double precision as its sums allow: |err| <= c * eps * sqrt(terms) * sum|terms|.
+// On random numbers every result is as near to the one in double precision as its sums allow: |err| <= c * eps *
+// sqrt(terms) * sum|terms|.
 
 #include <algorithm>
 
@@ -10,10 +11,11 @@ namespace {
 
 constexpr double kC = 4;
 
-/// False where the gradient hinges on a comparison: a result near zero or a near tie falls the other way in another precision, and
-/// both are right. Those gradients are compared on integers.
+/// False where the gradient hinges on a comparison: a result near zero or a near tie falls the other way in another
+/// precision, and both are right. Those gradients are compared on integers.
 bool has_smooth_gradient(const Operation& op) {
-  if (const auto* conv = dynamic_cast<const Conv2d*>(&op)) return !conv->pool && conv->options.activation == Activation::kNone;
+  if (const auto* conv = dynamic_cast<const Conv2d*>(&op))
+    return !conv->pool && conv->options.activation == Activation::kNone;
   if (const auto* dense = dynamic_cast<const Dense*>(&op)) return dense->activation == Activation::kNone;
   if (const auto* norm = dynamic_cast<const BatchNorm*>(&op)) return norm->activation == Activation::kNone;
   return true;
@@ -35,7 +37,8 @@ TEST_P(Bounds, HoldOnRandomNumbers) {
     };
     check(actual.dst, expected.dst, c.dst_type, "dst");
     if (!has_smooth_gradient(*c.operation)) return;
-    for (std::size_t i = 0; i < expected.diff_src.size(); ++i) check(actual.diff_src[i], expected.diff_src[i], c.type, "diff_src");
+    for (std::size_t i = 0; i < expected.diff_src.size(); ++i)
+      check(actual.diff_src[i], expected.diff_src[i], c.type, "diff_src");
     for (std::size_t i = 0; i < expected.diff_parameters.size(); ++i) {
       check(actual.diff_parameters[i], expected.diff_parameters[i], DType::kF32, "diff_parameter");
     }

@@ -1,4 +1,5 @@
-// What operations say about themselves: shapes, parameters, counts, what they absorb, and what they refuse in which words.
+// What operations say about themselves: shapes, parameters, counts, what they absorb, and what they refuse in which
+// words.
 
 #include <gtest/gtest.h>
 
@@ -27,7 +28,8 @@ TEST(Description, ConvolutionShapesAreKeras) {
   EXPECT_EQ(dst({.filters = 32, .stride = 2}, {1, 224, 224, 3}), (Shape{1, 112, 112, 32}));
   EXPECT_EQ(dst({.filters = 32, .stride = 2}, {1, 225, 225, 3}), (Shape{1, 113, 113, 32}));
   EXPECT_EQ(dst({.filters = 32, .padding = Padding::kValid}, {1, 224, 224, 3}), (Shape{1, 222, 222, 32}));
-  EXPECT_EQ(dst({.filters = 4, .kernel = {1, 5}, .stride = {2, 3}, .padding = Padding::kValid}, {2, 9, 9, 3}), (Shape{2, 5, 2, 4}));
+  EXPECT_EQ(dst({.filters = 4, .kernel = {1, 5}, .stride = {2, 3}, .padding = Padding::kValid}, {2, 9, 9, 3}),
+            (Shape{2, 5, 2, 4}));
 }
 
 TEST(Description, SamePaddingPutsTheOddZeroBehind) {
@@ -66,7 +68,8 @@ TEST(Description, FansAreKeras) {
 
 TEST(Description, OnlyWeightsDecayAndStatisticsAreNotTrained) {
   const std::vector<Shape> src = {{1, 8, 8, 3}};
-  for (const auto& spec : Conv2d({.filters = 4}).parameters(src)) EXPECT_EQ(spec.decays, spec.name == "weights") << spec.name;
+  for (const auto& spec : Conv2d({.filters = 4}).parameters(src))
+    EXPECT_EQ(spec.decays, spec.name == "weights") << spec.name;
   for (const auto& spec : BatchNorm().parameters(src)) {
     EXPECT_FALSE(spec.decays) << spec.name;
     EXPECT_EQ(spec.trainable, spec.name == "gamma" || spec.name == "beta") << spec.name;

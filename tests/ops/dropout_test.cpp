@@ -13,7 +13,8 @@ OpCase dropout_case(float rate) {
 }
 
 OpOutputs run_first(const OpCase& c, const Step& step) {
-  OpInputs inputs{.src = {std::vector<float>(10010, 1.0f)}, .parameters = {}, .diff_dst = std::vector<float>(10010, 1.0f)};
+  OpInputs inputs{
+      .src = {std::vector<float>(10010, 1.0f)}, .parameters = {}, .diff_dst = std::vector<float>(10010, 1.0f)};
   return run(c, c.operation->implementations(DeviceKind::kCpu).front(), inputs, {.step = step});
 }
 
@@ -23,7 +24,8 @@ TEST(Dropout, DropsExactlyWhereTheGeneratorSays) {
   const Step step{.training = true, .seed = 77, .number = 12};
   const OpOutputs out = run_first(c, step);
   for (std::uint32_t i = 0; i < 10010; ++i) {
-    const float u = uniform01(random4(77, RandomPurpose::kDropout, 12, static_cast<std::uint32_t>(c.problem().node), i / 4).v[i % 4]);
+    const float u = uniform01(
+        random4(77, RandomPurpose::kDropout, 12, static_cast<std::uint32_t>(c.problem().node), i / 4).v[i % 4]);
     ASSERT_EQ(out.dst[i], u >= rate ? 1 / (1 - rate) : 0.0f) << "element " << i;
   }
 }
@@ -58,7 +60,8 @@ TEST(Dropout, PassesEverythingOnOutsideTraining) {
 }
 
 TEST(Dropout, HidesWhatItDropsEvenInfinity) {
-  OpInputs inputs{.src = {std::vector<float>(10010, INFINITY)}, .parameters = {}, .diff_dst = std::vector<float>(10010, 1.0f)};
+  OpInputs inputs{
+      .src = {std::vector<float>(10010, INFINITY)}, .parameters = {}, .diff_dst = std::vector<float>(10010, 1.0f)};
   const OpCase c = dropout_case(0.5f);
   const OpOutputs out = run(c, c.operation->implementations(DeviceKind::kCpu).front(), inputs);
   for (const float x : out.dst) ASSERT_TRUE(x == 0.0f || x == INFINITY);

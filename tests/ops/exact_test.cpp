@@ -26,7 +26,8 @@ struct Expectation {
 
 bool is_trusted(const DoubleOutputs& outputs) {
   const auto is_trusted_tensor = [](const Bounded& tensor) { return static_cast<bool>(trusted(tensor.value)); };
-  return is_trusted_tensor(outputs.dst) && std::all_of(outputs.diff_src.begin(), outputs.diff_src.end(), is_trusted_tensor);
+  return is_trusted_tensor(outputs.dst) &&
+         std::all_of(outputs.diff_src.begin(), outputs.diff_src.end(), is_trusted_tensor);
 }
 
 /// The first inputs that lead to results which prove something: an unlucky draw has every ReLU closed.
@@ -51,7 +52,8 @@ void expect_exact(const OpCase& c, const Implementation& implementation) {
     EXPECT_TRUE(exact(actual.diff_src[i], expected.diff_src[i].value, c.type)) << "diff_src " << i;
   }
   for (std::size_t i = 0; i < expected.diff_parameters.size(); ++i) {
-    EXPECT_TRUE(exact(actual.diff_parameters[i], expected.diff_parameters[i].value, DType::kF32)) << "diff_parameter " << i;
+    EXPECT_TRUE(exact(actual.diff_parameters[i], expected.diff_parameters[i].value, DType::kF32))
+        << "diff_parameter " << i;
   }
 }
 

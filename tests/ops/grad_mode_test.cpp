@@ -13,7 +13,7 @@ class Gradients : public EveryImplementation {
   std::vector<OpCase> some_cases() const {
     std::vector<OpCase> some;
     const auto all = cases_of(GetParam().family);
-    for (std::size_t i = 0; i < all.size(); i += all.size() > 30 ? 4 : 1) some.push_back(all[i]);
+    for (std::size_t i = 0; i<all.size(); i += all.size()> 30 ? 4 : 1) some.push_back(all[i]);
     return some;
   }
 };
@@ -23,9 +23,10 @@ TEST_P(Gradients, AreAddedToWhatIsThereWhenAccumulated) {
     const OpInputs inputs = integer_inputs(c);
     const OpOutputs set = run(c, implementation, inputs);
     const float before = 3;
-    const OpOutputs added = run(c, implementation, inputs, {.diff_src_mode = GradMode::kAccumulate,
-                                                            .diff_parameters_mode = GradMode::kAccumulate,
-                                                            .gradient_before = before});
+    const OpOutputs added = run(c, implementation, inputs,
+                                {.diff_src_mode = GradMode::kAccumulate,
+                                 .diff_parameters_mode = GradMode::kAccumulate,
+                                 .gradient_before = before});
     const auto expect_added = [&](const std::vector<float>& from, const std::vector<float>& to, DType type) {
       Bounded expected;
       for (const float x : from) {
@@ -55,7 +56,8 @@ TEST_P(Gradients, OfTheSourceAreLeftOutWhenIgnored) {
 }
 
 TEST_P(Gradients, OfTheSourceAreTheSameWhenTheLayerIsFrozen) {
-  if (GetParam().family == OpFamily::kBatchNorm) GTEST_SKIP() << "a frozen batch norm uses other statistics: see BatchNorm";
+  if (GetParam().family == OpFamily::kBatchNorm)
+    GTEST_SKIP() << "a frozen batch norm uses other statistics: see BatchNorm";
   for_each_case(some_cases(), [](const OpCase& c, const Implementation& implementation) {
     const OpInputs inputs = integer_inputs(c);
     const OpOutputs thawed = run(c, implementation, inputs);

@@ -21,10 +21,10 @@ double objective(const OpCase& c, const DoubleInputs& inputs) {
   return std::inner_product(dst.begin(), dst.end(), inputs.diff_dst.begin(), 0.0);
 }
 
-/// Compares up to 20 elements of one gradient. An element where both one-sided slopes differ sits on a kink (a ReLU or a tie in a
-/// pool within epsilon) and has no gradient to compare.
-void expect_gradient(const OpCase& c, DoubleInputs& inputs, std::vector<double>& variable, const std::vector<double>& gradient,
-                     const char* what) {
+/// Compares up to 20 elements of one gradient. An element where both one-sided slopes differ sits on a kink (a ReLU or
+/// a tie in a pool within epsilon) and has no gradient to compare.
+void expect_gradient(const OpCase& c, DoubleInputs& inputs, std::vector<double>& variable,
+                     const std::vector<double>& gradient, const char* what) {
   ASSERT_EQ(gradient.size(), variable.size()) << what;
   const double here = objective(c, inputs);
   const std::size_t stride = std::max<std::size_t>(1, variable.size() / 20);
@@ -70,17 +70,20 @@ INSTANTIATE_TEST_SUITE_P(Reference, GradientCheck, ::testing::ValuesIn(op_famili
 
 RC_GTEST_PROP(GeneratedGradientCheck, ConvolutionAgreesWithCentralDifferences, ()) {
   const int groups = *rc::gen::inRange(1, 4);
-  const Conv2dOptions options{.filters = groups * *rc::gen::inRange(1, 4),
-                              .kernel = {*rc::gen::inRange(1, 4), *rc::gen::inRange(1, 4)},
-                              .stride = {*rc::gen::inRange(1, 4), *rc::gen::inRange(1, 3)},
-                              .padding = *rc::gen::element(Padding::kSame, Padding::kValid),
-                              .groups = groups,
-                              .bias = *rc::gen::arbitrary<bool>(),
-                              .activation = *rc::gen::element(Activation::kNone, Activation::kRelu, Activation::kRelu6)};
+  const Conv2dOptions options{
+      .filters = groups * *rc::gen::inRange(1, 4),
+      .kernel = {*rc::gen::inRange(1, 4), *rc::gen::inRange(1, 4)},
+      .stride = {*rc::gen::inRange(1, 4), *rc::gen::inRange(1, 3)},
+      .padding = *rc::gen::element(Padding::kSame, Padding::kValid),
+      .groups = groups,
+      .bias = *rc::gen::arbitrary<bool>(),
+      .activation = *rc::gen::element(Activation::kNone, Activation::kRelu, Activation::kRelu6)};
   std::optional<Pool2dOptions> pool;
-  if (*rc::gen::arbitrary<bool>()) pool = Pool2dOptions{.window = *rc::gen::inRange(1, 4), .stride = *rc::gen::inRange(1, 4)};
+  if (*rc::gen::arbitrary<bool>())
+    pool = Pool2dOptions{.window = *rc::gen::inRange(1, 4), .stride = *rc::gen::inRange(1, 4)};
   OpCase c{.operation = std::make_shared<Conv2d>(options, pool), .src = {}};
-  c.src = {{*rc::gen::inRange(1, 3), *rc::gen::inRange(1, 8), *rc::gen::inRange(1, 8), groups * *rc::gen::inRange(1, 4)}};
+  c.src = {
+      {*rc::gen::inRange(1, 3), *rc::gen::inRange(1, 8), *rc::gen::inRange(1, 8), groups * *rc::gen::inRange(1, 4)}};
   c.description = "conv2d " + c.src[0].to_string();
   try {
     (void)c.dst();
@@ -92,7 +95,9 @@ RC_GTEST_PROP(GeneratedGradientCheck, ConvolutionAgreesWithCentralDifferences, (
 }
 
 RC_GTEST_PROP(GeneratedGradientCheck, BatchNormAgreesWithCentralDifferences, ()) {
-  OpCase c{.operation = std::make_shared<BatchNorm>(0.9f, 1e-3f, *rc::gen::element(Activation::kNone, Activation::kRelu)), .src = {}};
+  OpCase c{
+      .operation = std::make_shared<BatchNorm>(0.9f, 1e-3f, *rc::gen::element(Activation::kNone, Activation::kRelu)),
+      .src = {}};
   c.src = {{*rc::gen::inRange(2, 5), *rc::gen::inRange(1, 4), *rc::gen::inRange(1, 4), *rc::gen::inRange(1, 6)}};
   c.description = "batch_norm " + c.src[0].to_string();
   expect_gradients(c, *rc::gen::arbitrary<std::uint32_t>());

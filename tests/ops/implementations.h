@@ -19,7 +19,8 @@ struct Candidate {
 
   std::string test_name() const {
     std::string name = name_of(family) + "_" + implementation;
-    std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
     return name;
   }
 };
@@ -30,7 +31,8 @@ inline std::vector<Candidate> all_candidates() {
   std::vector<Candidate> all;
   for (const OpFamily family : op_families()) {
     const auto cases = cases_of(family);
-    for (const auto& i : cases.front().operation->implementations(DeviceKind::kCpu)) all.push_back({family, std::string(i.name)});
+    for (const auto& i : cases.front().operation->implementations(DeviceKind::kCpu))
+      all.push_back({family, std::string(i.name)});
   }
   return all;
 }
@@ -38,7 +40,8 @@ inline std::vector<Candidate> all_candidates() {
 class EveryImplementation : public ::testing::TestWithParam<Candidate> {
  protected:
   /// Calls the body for each case that the implementation supports, with the case's reproducer in scope.
-  void for_each_case(const std::vector<OpCase>& cases, const std::function<void(const OpCase&, const Implementation&)>& body) {
+  void for_each_case(const std::vector<OpCase>& cases,
+                     const std::function<void(const OpCase&, const Implementation&)>& body) {
     int supported = 0;
     for (const OpCase& c : selected(cases)) {
       for (const Implementation& implementation : c.operation->implementations(DeviceKind::kCpu)) {

@@ -1,4 +1,5 @@
-// The reference loops against answers worked out by hand: the double reference of the other tests is made of the same loops.
+// The reference loops against answers worked out by hand: the double reference of the other tests is made of the same
+// loops.
 
 #include <gtest/gtest.h>
 
@@ -36,7 +37,8 @@ TEST(KnownAnswer, ConvolutionStridesAndKeepsGroupsApart) {
 TEST(KnownAnswer, DenseTakesOneRowOfWeightsAUnit) {
   const Vector src = {1, 2, 3}, weights = {1, 0, 0, 1, 1, 1, -1, -1, -1}, bias = {0.5, 0, 1};
   Vector dst(3);
-  reference::dense_forward({.n = 1, .in = 3, .units = 3}, src.data(), weights.data(), bias.data(), Activation::kRelu, dst.data());
+  reference::dense_forward({.n = 1, .in = 3, .units = 3}, src.data(), weights.data(), bias.data(), Activation::kRelu,
+                           dst.data());
   EXPECT_EQ(dst, (Vector{1.5, 6, 0}));
 }
 

@@ -1,4 +1,5 @@
-// The optimizers against steps computed apart from this code, against the reference in double, and against each other's edges.
+// The optimizers against steps computed apart from this code, against the reference in double, and against each other's
+// edges.
 
 #include "host/ops/optimizer.h"
 
@@ -54,13 +55,15 @@ TEST_P(TenSteps, FollowThePaper) {
 
 INSTANTIATE_TEST_SUITE_P(
     Optimizers, TenSteps,
-    ::testing::Values(
-        HandChecked{OptimizerKind::kAdam, {0.9900003162, 0.9936612997, 0.9902289179, 0.9925543094, 0.9903260251, 0.9858134778,
-                                           0.9799015508, 0.9747385256, 0.9701551224, 0.9638434994}},
-        HandChecked{OptimizerKind::kAdamW, {0.9890003162, 0.9916722994, 0.9872482453, 0.9885863885, 0.9853695178, 0.9798716011,
-                                            0.9729798024, 0.9668437974, 0.9612935505, 0.9540206338}},
-        HandChecked{OptimizerKind::kSgd, {0.9980000000, 0.9972020000, 0.9924865980, 0.9912502496, 0.9841462858, 0.9717685721,
-                                          0.9546568612, 0.9384016645, 0.9228335858, 0.8978994814}}),
+    ::testing::Values(HandChecked{OptimizerKind::kAdam,
+                                  {0.9900003162, 0.9936612997, 0.9902289179, 0.9925543094, 0.9903260251, 0.9858134778,
+                                   0.9799015508, 0.9747385256, 0.9701551224, 0.9638434994}},
+                      HandChecked{OptimizerKind::kAdamW,
+                                  {0.9890003162, 0.9916722994, 0.9872482453, 0.9885863885, 0.9853695178, 0.9798716011,
+                                   0.9729798024, 0.9668437974, 0.9612935505, 0.9540206338}},
+                      HandChecked{OptimizerKind::kSgd,
+                                  {0.9980000000, 0.9972020000, 0.9924865980, 0.9912502496, 0.9841462858, 0.9717685721,
+                                   0.9546568612, 0.9384016645, 0.9228335858, 0.8978994814}}),
     [](const auto& info) { return std::string(name_of(info.param.kind)); });
 
 class EveryOptimizer : public ::testing::TestWithParam<OptimizerKind> {};
@@ -98,7 +101,8 @@ TEST_P(EveryOptimizer, GivesTheSameBytesForEveryThreadCount) {
   for (const int count : {1, 2, 3}) {
     const ScopedThreads scoped(count);
     Buffers b(100003);
-    for (std::uint64_t t = 0; t < 3; ++t) b.step({.kind = GetParam(), .weight_decay = 0.1f}, {{3, 100003, true}}, 0.1f, t);
+    for (std::uint64_t t = 0; t < 3; ++t)
+      b.step({.kind = GetParam(), .weight_decay = 0.1f}, {{3, 100003, true}}, 0.1f, t);
     weights.push_back(b.w);
   }
   EXPECT_EQ(weights[0], weights[1]);

@@ -22,7 +22,8 @@ struct Scores {
   std::vector<std::int32_t> labels = std::vector<std::int32_t>(kRows);
 
   Scores() {
-    for (std::uint32_t i = 0; i < logits.size(); ++i) logits[i] = 8 * uniform01(philox4x32_10(1, 2, i, 0, 0, 0).v[0]) - 4;
+    for (std::uint32_t i = 0; i < logits.size(); ++i)
+      logits[i] = 8 * uniform01(philox4x32_10(1, 2, i, 0, 0, 0).v[0]) - 4;
     for (std::uint32_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::int32_t>((i * 29) % kClasses);
   }
   std::vector<double> in_double() const { return {logits.begin(), logits.end()}; }
@@ -58,7 +59,9 @@ TEST(SoftmaxLoss, GradientAgreesWithCentralDifferences) {
   std::vector<double> diff(logits.size());
   reference::softmax_loss(logits.data(), s.labels.data(), kRows, kRows, kClasses, smoothing, diff.data());
   const auto mean_loss = [&] {
-    return reference::softmax_loss<double>(logits.data(), s.labels.data(), kRows, kRows, kClasses, smoothing, nullptr).loss_sum / kRows;
+    return reference::softmax_loss<double>(logits.data(), s.labels.data(), kRows, kRows, kClasses, smoothing, nullptr)
+               .loss_sum /
+           kRows;
   };
   for (std::size_t i = 0; i < logits.size(); ++i) {
     const double kept = logits[i];
@@ -77,7 +80,8 @@ TEST(SoftmaxLoss, GradientInFp32IsTheOneInDouble) {
   std::vector<float> diff(s.logits.size());
   std::vector<double> expected(s.logits.size());
   softmax_loss(s.logits.data(), s.labels.data(), kRows, kRows, kClasses, 0.1f, diff.data());
-  reference::softmax_loss(logits.data(), s.labels.data(), kRows, kRows, kClasses, static_cast<double>(0.1f), expected.data());
+  reference::softmax_loss(logits.data(), s.labels.data(), kRows, kRows, kClasses, static_cast<double>(0.1f),
+                          expected.data());
   for (std::size_t i = 0; i < diff.size(); ++i) ASSERT_NEAR(static_cast<double>(diff[i]), expected[i], 1e-7) << i;
 }
 

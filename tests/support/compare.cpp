@@ -20,7 +20,8 @@ float rounded(double value, DType type) {
 }  // namespace
 
 AssertionResult exact(std::span<const float> actual, std::span<const double> expected, DType type) {
-  if (actual.size() != expected.size()) return AssertionFailure() << actual.size() << " elements, expected " << expected.size();
+  if (actual.size() != expected.size())
+    return AssertionFailure() << actual.size() << " elements, expected " << expected.size();
   for (std::size_t i = 0; i < actual.size(); ++i) {
     const float want = rounded(expected[i], type);
     if (actual[i] == want) continue;
@@ -33,7 +34,8 @@ AssertionResult exact(std::span<const float> actual, std::span<const double> exp
   return AssertionSuccess();
 }
 
-AssertionResult within_bound(std::span<const float> actual, const Bounded& expected, DType type, double c, double* worst) {
+AssertionResult within_bound(std::span<const float> actual, const Bounded& expected, DType type, double c,
+                             double* worst) {
   if (actual.size() != expected.value.size()) {
     return AssertionFailure() << actual.size() << " elements, expected " << expected.value.size();
   }

@@ -31,9 +31,11 @@ Bounded plain(Vector values, double terms = 1) {
   return {std::move(values), std::move(magnitude), terms};
 }
 
-/// A linear function of its inputs, once with their values and once with their absolute values, which gives the sum of |terms|.
+/// A linear function of its inputs, once with their values and once with their absolute values, which gives the sum of
+/// |terms|.
 template <class Function>
-Bounded linear(std::int64_t elements, double terms, const Vector& a, const Vector& b, const Vector& bias, Function&& function) {
+Bounded linear(std::int64_t elements, double terms, const Vector& a, const Vector& b, const Vector& bias,
+               Function&& function) {
   Bounded result{zeros(elements), zeros(elements), terms};
   function(a, b, bias, result.value);
   function(absolute(a), absolute(b), absolute(bias), result.magnitude);
@@ -48,7 +50,8 @@ void activate(Activation activation, Vector& values) {
 
 Vector through_activation(Activation activation, const Vector& dst, const Vector& diff_dst) {
   Vector diff = zeros(static_cast<std::int64_t>(dst.size()));
-  reference::activation_backward(activation, static_cast<std::int64_t>(dst.size()), dst.data(), diff_dst.data(), kSet, diff.data());
+  reference::activation_backward(activation, static_cast<std::int64_t>(dst.size()), dst.data(), diff_dst.data(), kSet,
+                                 diff.data());
   return diff;
 }
 
@@ -84,10 +87,11 @@ DoubleOutputs evaluate_op(const Conv2d& op, const OpCase& c, const DoubleInputs&
                                   reference::conv2d_backward_data(p, d.data(), w.data(), kSet, diff_src.data());
                                 }));
   const std::int64_t pixels = std::int64_t{p.n} * p.p() * p.q();
-  out.diff_parameters.push_back(linear(p.weight_elements(), static_cast<double>(pixels) * terms_a_gradient, in.src[0], diff, {},
-                                       [&](const Vector& src, const Vector& d, const Vector&, Vector& diff_weights) {
-                                         reference::conv2d_backward_weights(p, src.data(), d.data(), kSet, diff_weights.data());
-                                       }));
+  out.diff_parameters.push_back(
+      linear(p.weight_elements(), static_cast<double>(pixels) * terms_a_gradient, in.src[0], diff, {},
+             [&](const Vector& src, const Vector& d, const Vector&, Vector& diff_weights) {
+               reference::conv2d_backward_weights(p, src.data(), d.data(), kSet, diff_weights.data());
+             }));
   if (op.options.bias) {
     out.diff_parameters.push_back(linear(p.k, static_cast<double>(pixels), diff, {}, {},
                                          [&](const Vector& d, const Vector&, const Vector&, Vector& diff_bias) {
@@ -113,7 +117,8 @@ DoubleOutputs evaluate_op(const Dense& op, const OpCase& c, const DoubleInputs& 
                                 }));
   out.diff_parameters.push_back(linear(p.units * p.in, static_cast<double>(p.n), in.src[0], diff, {},
                                        [&](const Vector& src, const Vector& d, const Vector&, Vector& diff_weights) {
-                                         reference::dense_backward_weights(p, src.data(), d.data(), kSet, diff_weights.data());
+                                         reference::dense_backward_weights(p, src.data(), d.data(), kSet,
+                                                                           diff_weights.data());
                                        }));
   if (op.bias) {
     out.diff_parameters.push_back(linear(p.units, static_cast<double>(p.n), diff, {}, {},
@@ -132,7 +137,9 @@ DoubleOutputs evaluate_op(const MaxPool2d& op, const OpCase& c, const DoubleInpu
   reference::max_pool_backward(p, in.diff_dst.data(), argmax.data(), kSet, diff_src.data());
   Vector magnitude = zeros(p.src_elements());
   reference::max_pool_backward(p, absolute(in.diff_dst).data(), argmax.data(), kSet, magnitude.data());
-  return {plain(std::move(dst)), {{std::move(diff_src), std::move(magnitude), static_cast<double>(p.window_h) * p.window_w}}, {}};
+  return {plain(std::move(dst)),
+          {{std::move(diff_src), std::move(magnitude), static_cast<double>(p.window_h) * p.window_w}},
+          {}};
 }
 
 DoubleOutputs evaluate_op(const GlobalAveragePool2d&, const OpCase& c, const DoubleInputs& in) {
@@ -167,7 +174,8 @@ DoubleOutputs evaluate_op(const Softmax&, const OpCase& c, const DoubleInputs& i
     double shared = 0;
     for (auto i = first; i < last; ++i) shared += std::abs(in.diff_dst[i]) * dst.value[i];
     for (auto i = first; i < last; ++i) {
-      dst.magnitude[i] = dst.value[i] * (1 + largest - in.src[0][i]);  // the exponent's rounding is relative to its argument
+      dst.magnitude[i] =
+          dst.value[i] * (1 + largest - in.src[0][i]);  // the exponent's rounding is relative to its argument
       diff.magnitude[i] = dst.magnitude[i] * (std::abs(in.diff_dst[i]) + shared);
       if (c.dst_type == DType::kBf16) diff.magnitude[i] *= 32768;  // 2^-9 / 2^-24: backward reads dst as it was stored
     }
@@ -199,15 +207,17 @@ DoubleOutputs evaluate_op(const BatchNorm& op, const OpCase& c, const DoubleInpu
   reference::batch_statistics(rows, channels, src.data(), op.epsilon, statistics, variance.data());
   Bounded dst{zeros(rows * channels), zeros(rows * channels), terms};
   Bounded diff_gamma{zeros(channels), zeros(channels), terms}, diff_beta = diff_gamma, diff = dst;
-  reference::batch_norm_forward(rows, channels, src.data(), statistics, gamma.data(), beta.data(), op.activation, dst.value.data());
-  reference::batch_norm_backward_sums(rows, channels, src.data(), dst.value.data(), in.diff_dst.data(), statistics, op.activation,
-                                      diff_gamma.value.data(), diff_beta.value.data());
+  reference::batch_norm_forward(rows, channels, src.data(), statistics, gamma.data(), beta.data(), op.activation,
+                                dst.value.data());
+  reference::batch_norm_backward_sums(rows, channels, src.data(), dst.value.data(), in.diff_dst.data(), statistics,
+                                      op.activation, diff_gamma.value.data(), diff_beta.value.data());
   reference::batch_norm_backward_data(rows, channels, src.data(), dst.value.data(), in.diff_dst.data(), statistics,
-                                      reference::StatisticsSource::kBatch, op.activation, gamma.data(), diff_gamma.value.data(),
-                                      diff_beta.value.data(), kSet, diff.value.data());
+                                      reference::StatisticsSource::kBatch, op.activation, gamma.data(),
+                                      diff_gamma.value.data(), diff_beta.value.data(), kSet, diff.value.data());
   // What the errors of mean and deviation are amplified by: |x| where x_hat has x - mean, both over the deviation.
   Vector spread = zeros(channels);
-  for (std::size_t i = 0; i < src.size(); ++i) spread[i % spread.size()] = std::max(spread[i % spread.size()], std::abs(src[i]));
+  for (std::size_t i = 0; i < src.size(); ++i)
+    spread[i % spread.size()] = std::max(spread[i % spread.size()], std::abs(src[i]));
   for (std::size_t i = 0; i < src.size(); ++i) {
     const std::size_t ch = i % spread.size();
     const double normal = 2 * spread[ch] * inverse[ch];
@@ -218,8 +228,9 @@ DoubleOutputs evaluate_op(const BatchNorm& op, const OpCase& c, const DoubleInpu
   for (std::size_t i = 0; i < src.size(); ++i) {
     const std::size_t ch = i % spread.size();
     const double normal = 2 * spread[ch] * inverse[ch];
-    diff.magnitude[i] = std::abs(gamma[ch]) * inverse[ch] * (1 + normal * normal) *
-                        (std::abs(in.diff_dst[i]) + (diff_beta.magnitude[ch] + normal * diff_gamma.magnitude[ch]) / terms);
+    diff.magnitude[i] =
+        std::abs(gamma[ch]) * inverse[ch] * (1 + normal * normal) *
+        (std::abs(in.diff_dst[i]) + (diff_beta.magnitude[ch] + normal * diff_gamma.magnitude[ch]) / terms);
   }
   return {std::move(dst), {std::move(diff)}, {std::move(diff_gamma), std::move(diff_beta), {}, {}}};
 }

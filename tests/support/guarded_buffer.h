@@ -1,5 +1,6 @@
 #pragma once
-// Memory that notices a write past its ends, and whose contents start as NaN, so that a read of what nobody wrote shows.
+// Memory that notices a write past its ends, and whose contents start as NaN, so that a read of what nobody wrote
+// shows.
 
 #include <gtest/gtest.h>
 

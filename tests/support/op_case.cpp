@@ -22,23 +22,32 @@ Problem OpCase::problem() const {
 }
 
 const std::vector<OpFamily>& op_families() {
-  static const std::vector<OpFamily> all = {OpFamily::kConv2d,     OpFamily::kDense,   OpFamily::kMaxPool,
-                                            OpFamily::kGlobalAveragePool, OpFamily::kActivation, OpFamily::kSoftmax,
-                                            OpFamily::kDropout,    OpFamily::kAdd,     OpFamily::kBatchNorm};
+  static const std::vector<OpFamily> all = {
+      OpFamily::kConv2d,  OpFamily::kDense,   OpFamily::kMaxPool, OpFamily::kGlobalAveragePool, OpFamily::kActivation,
+      OpFamily::kSoftmax, OpFamily::kDropout, OpFamily::kAdd,     OpFamily::kBatchNorm};
   return all;
 }
 
 std::string name_of(OpFamily family) {
   switch (family) {
-    case OpFamily::kConv2d: return "conv2d";
-    case OpFamily::kDense: return "dense";
-    case OpFamily::kMaxPool: return "max_pool";
-    case OpFamily::kGlobalAveragePool: return "global_average_pool";
-    case OpFamily::kActivation: return "activation";
-    case OpFamily::kSoftmax: return "softmax";
-    case OpFamily::kDropout: return "dropout";
-    case OpFamily::kAdd: return "add";
-    case OpFamily::kBatchNorm: return "batch_norm";
+    case OpFamily::kConv2d:
+      return "conv2d";
+    case OpFamily::kDense:
+      return "dense";
+    case OpFamily::kMaxPool:
+      return "max_pool";
+    case OpFamily::kGlobalAveragePool:
+      return "global_average_pool";
+    case OpFamily::kActivation:
+      return "activation";
+    case OpFamily::kSoftmax:
+      return "softmax";
+    case OpFamily::kDropout:
+      return "dropout";
+    case OpFamily::kAdd:
+      return "add";
+    case OpFamily::kBatchNorm:
+      return "batch_norm";
   }
   return "?";
 }
@@ -52,8 +61,8 @@ std::vector<OpCase> selected(std::vector<OpCase> cases) {
 
 std::string reproducer(const OpCase& c) {
   const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  return fmt::format("reproduce: CUDACARDS_CASE='{}' test_ops --gtest_filter={}.{}", c.description, test->test_suite_name(),
-                     test->name());
+  return fmt::format("reproduce: CUDACARDS_CASE='{}' test_ops --gtest_filter={}.{}", c.description,
+                     test->test_suite_name(), test->name());
 }
 
 }  // namespace cudacards::testing

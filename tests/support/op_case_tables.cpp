@@ -29,15 +29,16 @@ std::string details(const Operation& op) {
   };
   if (const auto* conv = dynamic_cast<const Conv2d*>(&op)) {
     const auto& o = conv->options;
-    return fmt::format(" {} of {}x{} step {}x{} {} groups {}{} {}{}", o.filters, o.kernel.h, o.kernel.w, o.stride.h, o.stride.w,
-                       o.padding == Padding::kSame ? "same" : "valid", o.groups, o.bias ? "" : " no bias",
+    return fmt::format(" {} of {}x{} step {}x{} {} groups {}{} {}{}", o.filters, o.kernel.h, o.kernel.w, o.stride.h,
+                       o.stride.w, o.padding == Padding::kSame ? "same" : "valid", o.groups, o.bias ? "" : " no bias",
                        name_of(o.activation), conv->pool ? " pool " + pool_text(*conv->pool) : "");
   }
   if (const auto* dense = dynamic_cast<const Dense*>(&op)) {
     return fmt::format(" {} {}{}", dense->units, name_of(dense->activation), dense->bias ? "" : " no bias");
   }
   if (const auto* pool = dynamic_cast<const MaxPool2d*>(&op)) return " " + pool_text(pool->options);
-  if (const auto* layer = dynamic_cast<const ActivationLayer*>(&op)) return fmt::format(" {}", name_of(layer->activation));
+  if (const auto* layer = dynamic_cast<const ActivationLayer*>(&op))
+    return fmt::format(" {}", name_of(layer->activation));
   if (const auto* dropout = dynamic_cast<const Dropout*>(&op)) return fmt::format(" {}", dropout->rate);
   if (const auto* norm = dynamic_cast<const BatchNorm*>(&op)) return fmt::format(" {}", name_of(norm->activation));
   return "";
@@ -63,7 +64,8 @@ struct Table {
     cases.push_back(make_case(op, src, DType::kBf16, DType::kF32));
     const bool reads_pictures = family == OpFamily::kConv2d && src[0][3] <= 3;
     if (!reads_pictures) return;
-    for (const DType type : {DType::kF32, DType::kBf16}) cases.push_back(make_case(op, src, type, type, GradMode::kIgnore));
+    for (const DType type : {DType::kF32, DType::kBf16})
+      cases.push_back(make_case(op, src, type, type, GradMode::kIgnore));
   }
 };
 
@@ -85,7 +87,8 @@ void add_model(Table& table, const std::string& arch) {
     Op op = layers[i].operation;
     if (!op || op->is_view() || dynamic_cast<const Rescale*>(op.get())) continue;
     std::vector<Shape> src;
-    for (const int input : layers[i].inputs) src.push_back(layers[static_cast<std::size_t>(input)].shape.with_batch(kBatch));
+    for (const int input : layers[i].inputs)
+      src.push_back(layers[static_cast<std::size_t>(input)].shape.with_batch(kBatch));
     table.add(op, src);
     for (std::size_t last = i; const std::size_t next = consumer_of(last); last = next) {
       op = op->fuse(*layers[next].operation, layers[last].shape.with_batch(kBatch));
@@ -102,32 +105,41 @@ Op make(Args&&... args) {
 
 void add_conv2d_edges(Table& t) {
   constexpr auto kNone = Activation::kNone;
-  const auto conv = [](const Conv2dOptions& o, std::optional<Pool2dOptions> pool = std::nullopt) { return make<Conv2d>(o, pool); };
-  t.add(conv({.filters = 1, .kernel = 1}), {{1, 1, 1, 1}});                                          // one element
-  t.add(conv({.filters = 16, .kernel = 3, .activation = Activation::kRelu}), {{1, 16, 16, 16}});     // exact tiles
-  t.add(conv({.filters = 17, .kernel = 3, .activation = Activation::kRelu}), {{1, 17, 17, 17}});     // a tile and one
-  t.add(conv({.filters = 53, .kernel = 3}), {{3, 11, 7, 53}});                                       // ragged everywhere
-  t.add(conv({.filters = 7, .kernel = {5, 2}, .stride = {2, 1}}), {{2, 13, 10, 3}});                 // rows unlike columns
-  t.add(conv({.filters = 8, .kernel = 3, .stride = 2}), {{2, 8, 8, 3}});                             // pads after, not before
-  t.add(conv({.filters = 8, .kernel = 3, .stride = 2}), {{2, 9, 9, 3}});                             // pads both
-  t.add(conv({.filters = 8, .kernel = 3, .stride = 3, .padding = Padding::kValid}), {{1, 11, 11, 5}});  // leaves a row over
-  t.add(conv({.filters = 5, .kernel = 7, .padding = Padding::kValid}), {{2, 7, 7, 2}});              // window = picture
-  t.add(conv({.filters = 6, .kernel = 7}), {{1, 3, 3, 2}});                                          // padding larger than the picture
-  t.add(conv({.filters = 12, .kernel = 1, .bias = false}), {{2, 6, 6, 24}});                         // pointwise
+  const auto conv = [](const Conv2dOptions& o, std::optional<Pool2dOptions> pool = std::nullopt) {
+    return make<Conv2d>(o, pool);
+  };
+  t.add(conv({.filters = 1, .kernel = 1}), {{1, 1, 1, 1}});                                       // one element
+  t.add(conv({.filters = 16, .kernel = 3, .activation = Activation::kRelu}), {{1, 16, 16, 16}});  // exact tiles
+  t.add(conv({.filters = 17, .kernel = 3, .activation = Activation::kRelu}), {{1, 17, 17, 17}});  // a tile and one
+  t.add(conv({.filters = 53, .kernel = 3}), {{3, 11, 7, 53}});                                    // ragged everywhere
+  t.add(conv({.filters = 7, .kernel = {5, 2}, .stride = {2, 1}}), {{2, 13, 10, 3}});              // rows unlike columns
+  t.add(conv({.filters = 8, .kernel = 3, .stride = 2}), {{2, 8, 8, 3}});  // pads after, not before
+  t.add(conv({.filters = 8, .kernel = 3, .stride = 2}), {{2, 9, 9, 3}});  // pads both
+  t.add(conv({.filters = 8, .kernel = 3, .stride = 3, .padding = Padding::kValid}),
+        {{1, 11, 11, 5}});                                                               // leaves a row over
+  t.add(conv({.filters = 5, .kernel = 7, .padding = Padding::kValid}), {{2, 7, 7, 2}});  // window = picture
+  t.add(conv({.filters = 6, .kernel = 7}), {{1, 3, 3, 2}});                   // padding larger than the picture
+  t.add(conv({.filters = 12, .kernel = 1, .bias = false}), {{2, 6, 6, 24}});  // pointwise
   t.add(conv({.filters = 13, .kernel = 1, .stride = 2, .activation = Activation::kRelu6}), {{2, 7, 7, 11}});
-  t.add(conv({.filters = 24, .kernel = 3, .groups = 24, .bias = false}), {{2, 7, 7, 24}});           // depthwise
-  t.add(conv({.filters = 19, .kernel = 3, .stride = 2, .groups = 19, .activation = Activation::kRelu6}), {{2, 8, 8, 19}});
-  t.add(conv({.filters = 6, .kernel = 3, .groups = 3, .activation = kNone}), {{2, 5, 5, 3}});        // depth multiplier 2
+  t.add(conv({.filters = 24, .kernel = 3, .groups = 24, .bias = false}), {{2, 7, 7, 24}});  // depthwise
+  t.add(conv({.filters = 19, .kernel = 3, .stride = 2, .groups = 19, .activation = Activation::kRelu6}),
+        {{2, 8, 8, 19}});
+  t.add(conv({.filters = 6, .kernel = 3, .groups = 3, .activation = kNone}), {{2, 5, 5, 3}});  // depth multiplier 2
   t.add(conv({.filters = 12, .kernel = 3, .groups = 2, .activation = Activation::kRelu}), {{2, 6, 6, 8}});
   // Pools behind: ragged, overlapping, with gaps, of the whole picture, after a strided convolution.
   t.add(conv({.filters = 32, .kernel = 3, .activation = Activation::kRelu}, Pool2dOptions{}), {{3, 15, 13, 3}});
-  t.add(conv({.filters = 9, .kernel = 3, .activation = Activation::kRelu}, Pool2dOptions{.window = 3, .stride = 2}), {{2, 9, 8, 4}});
-  t.add(conv({.filters = 9, .kernel = 3, .activation = kNone}, Pool2dOptions{.window = 2, .stride = 3}), {{2, 9, 8, 4}});
-  t.add(conv({.filters = 16, .kernel = 5, .bias = false, .activation = Activation::kRelu6}, Pool2dOptions{.window = {1, 4}}),
+  t.add(conv({.filters = 9, .kernel = 3, .activation = Activation::kRelu}, Pool2dOptions{.window = 3, .stride = 2}),
+        {{2, 9, 8, 4}});
+  t.add(conv({.filters = 9, .kernel = 3, .activation = kNone}, Pool2dOptions{.window = 2, .stride = 3}),
+        {{2, 9, 8, 4}});
+  t.add(conv({.filters = 16, .kernel = 5, .bias = false, .activation = Activation::kRelu6},
+             Pool2dOptions{.window = {1, 4}}),
         {{2, 6, 8, 16}});
-  t.add(conv({.filters = 8, .kernel = 3, .stride = 2, .padding = Padding::kValid, .activation = Activation::kRelu}, Pool2dOptions{}),
+  t.add(conv({.filters = 8, .kernel = 3, .stride = 2, .padding = Padding::kValid, .activation = Activation::kRelu},
+             Pool2dOptions{}),
         {{2, 17, 17, 3}});
-  t.add(conv({.filters = 10, .kernel = 3, .groups = 10, .activation = Activation::kRelu}, Pool2dOptions{}), {{2, 6, 6, 10}});
+  t.add(conv({.filters = 10, .kernel = 3, .groups = 10, .activation = Activation::kRelu}, Pool2dOptions{}),
+        {{2, 6, 6, 10}});
 }
 
 void add_edges(Table& t) {
@@ -141,7 +153,8 @@ void add_edges(Table& t) {
   }
   t.add(make<BatchNorm>(), {{33, 17}});
   for (const Shape& shape : pictures) {
-    for (const auto activation : {Activation::kRelu, Activation::kRelu6}) t.add(make<ActivationLayer>(activation), {shape});
+    for (const auto activation : {Activation::kRelu, Activation::kRelu6})
+      t.add(make<ActivationLayer>(activation), {shape});
     t.add(make<GlobalAveragePool2d>(), {shape});
     t.add(make<Add>(), {shape, shape});
     for (const float rate : {0.0f, 0.5f, 0.3f}) t.add(make<Dropout>(rate), {shape});
@@ -174,7 +187,8 @@ std::vector<OpCase> generated_convolutions(int count) {
       const std::uint32_t word = philox4x32_10(2026, 0, index, draw++, 0, 0).v[0];
       return values.begin()[word % values.size()];
     };
-    // A third looks like the models' own, which have kernels of their own: 3 x 3, same padding, a 2 x 2 pool, channels in sixteens.
+    // A third looks like the models' own, which have kernels of their own: 3 x 3, same padding, a 2 x 2 pool, channels
+    // in sixteens.
     const bool usual = pick({0, 0, 1}) == 1;
     const int groups = usual ? 1 : pick({1, 1, 1, 2, 3, 8});
     const int c = usual ? pick({3, 16, 32}) : groups * pick({1, 1, 2, 3, 8, 16});

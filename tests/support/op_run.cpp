@@ -78,7 +78,8 @@ GuardedBuffer gradient(std::size_t elements, DType type, GradMode mode, float be
 OpInputs integer_inputs(const OpCase& c, std::uint32_t seed) { return inputs_of(c, Fill::kIntegers, seed); }
 OpInputs random_inputs(const OpCase& c, std::uint32_t seed) { return inputs_of(c, Fill::kUniform, seed); }
 
-OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInputs& inputs, const RunOptions& options) {
+OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInputs& inputs,
+              const RunOptions& options) {
   const GradMode diff_src_mode = c.diff_src == GradMode::kIgnore ? GradMode::kIgnore : options.diff_src_mode;
   Problem problem = c.problem();
   problem.training = options.training;
@@ -87,7 +88,8 @@ OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInp
   const auto specs = c.operation->parameters(c.src);
   const auto kernel = implementation.make(*c.operation, problem);
   const MemoryNeed need = kernel->memory();
-  GuardedBuffer workspace(need.workspace, "workspace"), scratchpad(need.scratchpad, "scratchpad"), packed(need.packed, "packed");
+  GuardedBuffer workspace(need.workspace, "workspace"), scratchpad(need.scratchpad, "scratchpad"),
+      packed(need.packed, "packed");
   GuardedBuffer dst(problem.dst.bytes(), "dst");
   std::deque<GuardedBuffer> src, parameters;
   std::vector<const void*> src_pointers;
@@ -97,8 +99,13 @@ OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInp
     parameter_pointers.push_back(parameters.emplace_back(filled(values, DType::kF32, "parameter")).as<float>().data());
   }
 
-  kernel->forward({.step = options.step, .src = src_pointers, .dst = dst.data(), .parameters = parameter_pointers,
-                   .workspace = workspace.data(), .scratchpad = scratchpad.data(), .packed = packed.data()});
+  kernel->forward({.step = options.step,
+                   .src = src_pointers,
+                   .dst = dst.data(),
+                   .parameters = parameter_pointers,
+                   .workspace = workspace.data(),
+                   .scratchpad = scratchpad.data(),
+                   .packed = packed.data()});
   OpOutputs out{.dst = loaded(dst, c.dst_type)};
   for (auto& parameter : parameters) out.parameters.push_back(loaded(parameter, DType::kF32));
   if (!options.training) return out;
@@ -115,8 +122,9 @@ OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInp
     diff_src_pointers.push_back(diff_src_mode == GradMode::kIgnore ? nullptr : buffer.data());
   }
   for (const auto& spec : specs) {
-    auto& buffer = diff_parameters.emplace_back(gradient(static_cast<std::size_t>(spec.shape.elements()), DType::kF32,
-                                                         options.diff_parameters_mode, options.gradient_before, "diff_parameter"));
+    auto& buffer =
+        diff_parameters.emplace_back(gradient(static_cast<std::size_t>(spec.shape.elements()), DType::kF32,
+                                              options.diff_parameters_mode, options.gradient_before, "diff_parameter"));
     const bool wanted = spec.trainable && !options.frozen;
     diff_parameter_pointers.push_back(wanted ? buffer.as<float>().data() : nullptr);
   }
@@ -124,11 +132,18 @@ OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInp
   if (!need.backward_reads_src) src_for_backward.assign(src_pointers.size(), nullptr);
   const std::vector<const float*> const_parameters(parameter_pointers.begin(), parameter_pointers.end());
 
-  kernel->backward({.step = options.step, .src = src_for_backward, .dst = need.backward_reads_dst ? dst.data() : nullptr,
-                    .diff_dst = diff_dst.data(), .diff_src = diff_src_pointers, .diff_src_mode = diff_src_modes,
-                    .parameters = const_parameters, .diff_parameters = diff_parameter_pointers,
+  kernel->backward({.step = options.step,
+                    .src = src_for_backward,
+                    .dst = need.backward_reads_dst ? dst.data() : nullptr,
+                    .diff_dst = diff_dst.data(),
+                    .diff_src = diff_src_pointers,
+                    .diff_src_mode = diff_src_modes,
+                    .parameters = const_parameters,
+                    .diff_parameters = diff_parameter_pointers,
                     .diff_parameters_mode = options.frozen ? GradMode::kIgnore : options.diff_parameters_mode,
-                    .workspace = workspace.data(), .scratchpad = scratchpad.data(), .packed = packed.data()});
+                    .workspace = workspace.data(),
+                    .scratchpad = scratchpad.data(),
+                    .packed = packed.data()});
 
   for (std::size_t i = 0; i < src.size(); ++i) EXPECT_EQ(loaded(src[i], c.type), inputs.src[i]) << "src has changed";
   EXPECT_EQ(loaded(diff_dst, c.dst_type), inputs.diff_dst) << "diff_dst has changed";
@@ -136,7 +151,8 @@ OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInp
     out.diff_src.push_back(diff_src_mode == GradMode::kIgnore ? std::vector<float>{} : loaded(buffer, c.type));
   }
   for (std::size_t i = 0; i < specs.size(); ++i) {
-    out.diff_parameters.push_back(diff_parameter_pointers[i] ? loaded(diff_parameters[i], DType::kF32) : std::vector<float>{});
+    out.diff_parameters.push_back(diff_parameter_pointers[i] ? loaded(diff_parameters[i], DType::kF32)
+                                                             : std::vector<float>{});
   }
   return out;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Runs one implementation of one operation the way a plan does: the kernel's own memory needs, pointers only to what it asked for,
-// everything in guarded, poisoned memory.
+// Runs one implementation of one operation the way a plan does: the kernel's own memory needs, pointers only to what it
+// asked for, everything in guarded, poisoned memory.
 
 #include "tests/support/guarded_buffer.h"
 #include "tests/support/op_case.h"
@@ -19,11 +19,11 @@ OpInputs random_inputs(const OpCase& c, std::uint32_t seed = 1);
 
 struct RunOptions {
   Step step{.training = true, .seed = 1234, .number = 3};
-  bool training = true;             // false: made for inference, no backward
-  bool frozen = false;              // no gradients of parameters
+  bool training = true;                           // false: made for inference, no backward
+  bool frozen = false;                            // no gradients of parameters
   GradMode diff_src_mode = GradMode::kOverwrite;  // of a case that wants it at all
   GradMode diff_parameters_mode = GradMode::kOverwrite;
-  float gradient_before = 2.0f;     // what the gradients hold where they are accumulated
+  float gradient_before = 2.0f;  // what the gradients hold where they are accumulated
 };
 
 struct OpOutputs {
@@ -34,6 +34,7 @@ struct OpOutputs {
 };
 
 /// Fails the running test when a guard band, a source or a gradient that was to be ignored has changed.
-OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInputs& inputs, const RunOptions& options = {});
+OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInputs& inputs,
+              const RunOptions& options = {});
 
 }  // namespace cudacards::testing

@@ -14,12 +14,18 @@ template <class S, class D>
 class BatchNormKernel final : public Kernel {
  public:
   BatchNormKernel(const BatchNorm& op, const Problem& problem)
-      : channels_(problem.dst.shape.sizes().back()), rows_(problem.dst.shape.elements() / channels_), momentum_(op.momentum),
-        epsilon_(op.epsilon), activation_(op.activation), frozen_(!problem.diff_parameters_wanted) {}
+      : channels_(problem.dst.shape.sizes().back()),
+        rows_(problem.dst.shape.elements() / channels_),
+        momentum_(op.momentum),
+        epsilon_(op.epsilon),
+        activation_(op.activation),
+        frozen_(!problem.diff_parameters_wanted) {}
 
   MemoryNeed memory() const override {
     const std::size_t two_a_channel = 2 * static_cast<std::size_t>(channels_) * sizeof(double);
-    return {.workspace = two_a_channel, .scratchpad = two_a_channel, .backward_reads_dst = activation_ != Activation::kNone};
+    return {.workspace = two_a_channel,
+            .scratchpad = two_a_channel,
+            .backward_reads_dst = activation_ != Activation::kNone};
   }
 
   void forward(const ForwardArgs& args) override {

@@ -40,7 +40,8 @@ void batch_statistics(std::int64_t rows, std::int64_t channels, const S* src, do
 }
 
 template <class P>
-void running_statistics(std::int64_t channels, const P* mean, const P* variance, double epsilon, ChannelStatistics out) {
+void running_statistics(std::int64_t channels, const P* mean, const P* variance, double epsilon,
+                        ChannelStatistics out) {
   for (std::int64_t c = 0; c < channels; ++c) {
     out.mean[c] = mean[c];
     out.inverse_deviation[c] = 1.0 / std::sqrt(variance[c] + epsilon);
@@ -60,11 +61,12 @@ void batch_norm_forward(std::int64_t rows, std::int64_t channels, const S* src, 
   });
 }
 
-/// sums of a channel's gradient g = diff_dst * activation'(dst): diff_beta = sum g, diff_gamma = sum g * x_hat. `dst` may be
-/// null without an activation.
+/// sums of a channel's gradient g = diff_dst * activation'(dst): diff_beta = sum g, diff_gamma = sum g * x_hat. `dst`
+/// may be null without an activation.
 template <class S, class D>
 void batch_norm_backward_sums(std::int64_t rows, std::int64_t channels, const S* src, const D* dst, const D* diff_dst,
-                              ChannelStatistics statistics, Activation activation, double* diff_gamma, double* diff_beta) {
+                              ChannelStatistics statistics, Activation activation, double* diff_gamma,
+                              double* diff_beta) {
   parallel_ranges(channels, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t c = begin; c < end; ++c) diff_gamma[c] = diff_beta[c] = 0;
     for (std::int64_t row = 0; row < rows; ++row) {
@@ -81,12 +83,13 @@ void batch_norm_backward_sums(std::int64_t rows, std::int64_t channels, const S*
 
 enum class StatisticsSource { kBatch, kRunning };
 
-/// diff_src = gamma / deviation * (g - mean(g) - x_hat * mean(g * x_hat)); with running statistics, which don't depend on src,
-/// only the first term.
+/// diff_src = gamma / deviation * (g - mean(g) - x_hat * mean(g * x_hat)); with running statistics, which don't depend
+/// on src, only the first term.
 template <class S, class D>
 void batch_norm_backward_data(std::int64_t rows, std::int64_t channels, const S* src, const D* dst, const D* diff_dst,
-                              ChannelStatistics statistics, StatisticsSource source, Activation activation, const Wide<S>* gamma,
-                              const double* diff_gamma, const double* diff_beta, GradMode mode, S* diff_src) {
+                              ChannelStatistics statistics, StatisticsSource source, Activation activation,
+                              const Wide<S>* gamma, const double* diff_gamma, const double* diff_beta, GradMode mode,
+                              S* diff_src) {
   const double share = source == StatisticsSource::kBatch ? 1.0 / static_cast<double>(rows) : 0.0;
   parallel_ranges(rows, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t row = begin; row < end; ++row) {

@@ -11,14 +11,17 @@ namespace cudacards {
 namespace reference {
 namespace {
 
-// Convolution, bias, activation and then, where the plan has fused one, the max pool: the unfused steps, one after the other.
-// Backward: diff_dst -> (through the pool's argmax) -> (through the activation) -> diff_src, diff_weights, diff_bias. Both steps
-// in brackets move gradients to where the convolution's result was and cost a scratchpad of that size.
+// Convolution, bias, activation and then, where the plan has fused one, the max pool: the unfused steps, one after the
+// other. Backward: diff_dst -> (through the pool's argmax) -> (through the activation) -> diff_src, diff_weights,
+// diff_bias. Both steps in brackets move gradients to where the convolution's result was and cost a scratchpad of that
+// size.
 template <class S, class D>
 class Conv2dKernel final : public Kernel {
  public:
   Conv2dKernel(const Conv2d& op, const Problem& problem)
-      : conv_(op.problem(problem.src[0].shape)), activation_(op.options.activation), has_bias_(op.options.bias),
+      : conv_(op.problem(problem.src[0].shape)),
+        activation_(op.options.activation),
+        has_bias_(op.options.bias),
         training_(problem.training) {
     if (op.pool) pool_ = MaxPool2d(*op.pool).problem({conv_.n, conv_.p(), conv_.q(), conv_.k});
   }
@@ -36,8 +39,8 @@ class Conv2dKernel final : public Kernel {
 
   void forward(const ForwardArgs& args) override {
     auto* conv_dst = static_cast<D*>(pool_ ? args.scratchpad : args.dst);
-    conv2d_forward(conv_, static_cast<const S*>(args.src[0]), args.parameters[0], has_bias_ ? args.parameters[1] : nullptr,
-                   activation_, conv_dst);
+    conv2d_forward(conv_, static_cast<const S*>(args.src[0]), args.parameters[0],
+                   has_bias_ ? args.parameters[1] : nullptr, activation_, conv_dst);
     if (pool_) {
       max_pool_forward(*pool_, conv_dst, static_cast<D*>(args.dst),
                        training_ ? static_cast<std::int32_t*>(args.workspace) : nullptr);
@@ -65,7 +68,8 @@ class Conv2dKernel final : public Kernel {
     return has_activation() ? static_cast<std::size_t>(pool_->dst_elements()) * sizeof(D) : 0;
   }
 
-  // The winner of a window has the window's result, so the activation's derivative is known before the gradient is spread.
+  // The winner of a window has the window's result, so the activation's derivative is known before the gradient is
+  // spread.
   const D* diff_before_activation(const BackwardArgs& args) const {
     const auto* diff = static_cast<const D*>(args.diff_dst);
     auto* free = static_cast<D*>(args.scratchpad);

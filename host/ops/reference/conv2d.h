@@ -11,8 +11,8 @@
 namespace cudacards::reference {
 
 template <class S, class D>
-void conv2d_forward(const Conv2dProblem& p, const S* src, const Wide<S>* weights, const Wide<S>* bias, Activation activation,
-                    D* dst) {
+void conv2d_forward(const Conv2dProblem& p, const S* src, const Wide<S>* weights, const Wide<S>* bias,
+                    Activation activation, D* dst) {
   parallel_ranges(std::int64_t{p.n} * p.p(), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t row = begin; row < end; ++row) {  // row = n * P + p
       const std::int64_t n = row / p.p();
@@ -38,7 +38,8 @@ void conv2d_forward(const Conv2dProblem& p, const S* src, const Wide<S>* weights
 
 /// Each source element gathers from the destinations that read it.
 template <class S, class D>
-void conv2d_backward_data(const Conv2dProblem& p, const D* diff_dst, const Wide<S>* weights, GradMode mode, S* diff_src) {
+void conv2d_backward_data(const Conv2dProblem& p, const D* diff_dst, const Wide<S>* weights, GradMode mode,
+                          S* diff_src) {
   constexpr int kBlock = 16;  // channels whose sums are kept at once
   parallel_ranges(std::int64_t{p.n} * p.h, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t row = begin; row < end; ++row) {  // row = n * H + h
@@ -73,7 +74,8 @@ void conv2d_backward_data(const Conv2dProblem& p, const D* diff_dst, const Wide<
 }
 
 template <class S, class D>
-void conv2d_backward_weights(const Conv2dProblem& p, const S* src, const D* diff_dst, GradMode mode, Wide<S>* diff_weights) {
+void conv2d_backward_weights(const Conv2dProblem& p, const S* src, const D* diff_dst, GradMode mode,
+                             Wide<S>* diff_weights) {
   const int channels = p.c_per_group();
   parallel_ranges(p.k, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t k = begin; k < end; ++k) {

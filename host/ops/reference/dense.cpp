@@ -13,25 +13,28 @@ template <class S, class D>
 class DenseKernel final : public Kernel {
  public:
   DenseKernel(const Dense& op, const Problem& problem)
-      : problem_{problem.dst.shape[0], problem.src[0].shape[1], op.units}, activation_(op.activation), has_bias_(op.bias),
+      : problem_{problem.dst.shape[0], problem.src[0].shape[1], op.units},
+        activation_(op.activation),
+        has_bias_(op.bias),
         training_(problem.training) {}
 
   MemoryNeed memory() const override {
     if (activation_ == Activation::kNone || !training_) return {};
-    return {.scratchpad = static_cast<std::size_t>(problem_.n * problem_.units) * sizeof(D), .backward_reads_dst = true};
+    return {.scratchpad = static_cast<std::size_t>(problem_.n * problem_.units) * sizeof(D),
+            .backward_reads_dst = true};
   }
 
   void forward(const ForwardArgs& args) override {
-    dense_forward(problem_, static_cast<const S*>(args.src[0]), args.parameters[0], has_bias_ ? args.parameters[1] : nullptr,
-                  activation_, static_cast<D*>(args.dst));
+    dense_forward(problem_, static_cast<const S*>(args.src[0]), args.parameters[0],
+                  has_bias_ ? args.parameters[1] : nullptr, activation_, static_cast<D*>(args.dst));
   }
 
   void backward(const BackwardArgs& args) override {
     const auto* diff = static_cast<const D*>(args.diff_dst);
     if (activation_ != Activation::kNone) {
       auto* before_activation = static_cast<D*>(args.scratchpad);
-      activation_backward(activation_, problem_.n * problem_.units, static_cast<const D*>(args.dst), diff, GradMode::kOverwrite,
-                          before_activation);
+      activation_backward(activation_, problem_.n * problem_.units, static_cast<const D*>(args.dst), diff,
+                          GradMode::kOverwrite, before_activation);
       diff = before_activation;
     }
     if (args.diff_src_mode[0] != GradMode::kIgnore) {
@@ -39,7 +42,8 @@ class DenseKernel final : public Kernel {
     }
     if (args.diff_parameters_mode == GradMode::kIgnore) return;
     if (float* diff_weights = args.diff_parameters[0]) {
-      dense_backward_weights(problem_, static_cast<const S*>(args.src[0]), diff, args.diff_parameters_mode, diff_weights);
+      dense_backward_weights(problem_, static_cast<const S*>(args.src[0]), diff, args.diff_parameters_mode,
+                             diff_weights);
     }
     if (has_bias_ && args.diff_parameters[1]) {
       bias_backward(problem_.n, problem_.units, diff, args.diff_parameters_mode, args.diff_parameters[1]);

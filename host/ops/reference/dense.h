@@ -12,7 +12,8 @@ struct DenseProblem {
 };
 
 template <class S, class D>
-void dense_forward(const DenseProblem& p, const S* src, const Wide<S>* weights, const Wide<S>* bias, Activation activation, D* dst) {
+void dense_forward(const DenseProblem& p, const S* src, const Wide<S>* weights, const Wide<S>* bias,
+                   Activation activation, D* dst) {
   parallel_ranges(p.units, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t unit = begin; unit < end; ++unit) {
       for (std::int64_t n = 0; n < p.n; ++n) {
@@ -42,7 +43,8 @@ void dense_backward_data(const DenseProblem& p, const D* diff_dst, const Wide<S>
 }
 
 template <class S, class D>
-void dense_backward_weights(const DenseProblem& p, const S* src, const D* diff_dst, GradMode mode, Wide<S>* diff_weights) {
+void dense_backward_weights(const DenseProblem& p, const S* src, const D* diff_dst, GradMode mode,
+                            Wide<S>* diff_weights) {
   parallel_ranges(p.units, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t unit = begin; unit < end; ++unit) {
       Wide<S>* row = diff_weights + unit * p.in;

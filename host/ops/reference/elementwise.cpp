@@ -71,7 +71,8 @@ class AddKernel final : public Kernel {
   MemoryNeed memory() const override { return {.backward_reads_src = false}; }
 
   void forward(const ForwardArgs& args) override {
-    add_forward(count_, static_cast<const S*>(args.src[0]), static_cast<const S*>(args.src[1]), static_cast<D*>(args.dst));
+    add_forward(count_, static_cast<const S*>(args.src[0]), static_cast<const S*>(args.src[1]),
+                static_cast<D*>(args.dst));
   }
 
   // One source after the other: x + x has both gradients in the same memory, the second accumulates.

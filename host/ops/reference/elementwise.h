@@ -16,7 +16,8 @@ void activation_forward(Activation activation, std::int64_t count, const S* src,
 }
 
 template <class S, class D>
-void activation_backward(Activation activation, std::int64_t count, const D* dst, const D* diff_dst, GradMode mode, S* diff_src) {
+void activation_backward(Activation activation, std::int64_t count, const D* dst, const D* diff_dst, GradMode mode,
+                         S* diff_src) {
   parallel_ranges(count, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
       put(mode, diff_src[i], load(diff_dst[i]) * derivative_from_result(activation, load(dst[i])));

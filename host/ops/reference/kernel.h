@@ -11,9 +11,11 @@ namespace cudacards::reference {
 
 inline Verdict supports_types(const Operation&, const Problem& problem) {
   const DType src = problem.src.front().type;
-  const bool same = std::all_of(problem.src.begin(), problem.src.end(), [&](const TensorDesc& d) { return d.type == src; });
+  const bool same =
+      std::all_of(problem.src.begin(), problem.src.end(), [&](const TensorDesc& d) { return d.type == src; });
   if (!same) return Verdict::no("the sources have different types");
-  if (src == DType::kU8 || problem.dst.type == DType::kU8) return Verdict::no("needs fp32 or bf16, not uint8: rescale first");
+  if (src == DType::kU8 || problem.dst.type == DType::kU8)
+    return Verdict::no("needs fp32 or bf16, not uint8: rescale first");
   return Verdict::yes();
 }
 

@@ -17,8 +17,8 @@ struct OptimizerState {
 };
 
 template <class T>
-void optimizer_step(const OptimizerOptions& o, std::span<const OptimizerSegment> segments, double rate, std::uint64_t step,
-                    std::span<const T> gradients, OptimizerState<T> state) {
+void optimizer_step(const OptimizerOptions& o, std::span<const OptimizerSegment> segments, double rate,
+                    std::uint64_t step, std::span<const T> gradients, OptimizerState<T> state) {
   const T t = static_cast<T>(step + 1);
   for (const OptimizerSegment& segment : segments) {
     const T eta = static_cast<T>(rate) * T(segment.rate_scale);

@@ -39,7 +39,9 @@ template <class S, class D>
 class GlobalAveragePoolKernel final : public Kernel {
  public:
   GlobalAveragePoolKernel(const GlobalAveragePool2d&, const Problem& problem)
-      : n_(problem.src[0].shape[0]), pixels_(problem.src[0].shape[1] * problem.src[0].shape[2]), c_(problem.src[0].shape[3]) {}
+      : n_(problem.src[0].shape[0]),
+        pixels_(problem.src[0].shape[1] * problem.src[0].shape[2]),
+        c_(problem.src[0].shape[3]) {}
 
   MemoryNeed memory() const override { return {.backward_reads_src = false}; }
 

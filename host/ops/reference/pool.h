@@ -41,7 +41,8 @@ void max_pool_forward(const Pool2dProblem& p, const S* src, D* dst, std::int32_t
 
 /// Each source element gathers from the windows that it won.
 template <class S, class D>
-void max_pool_backward(const Pool2dProblem& p, const D* diff_dst, const std::int32_t* argmax, GradMode mode, S* diff_src) {
+void max_pool_backward(const Pool2dProblem& p, const D* diff_dst, const std::int32_t* argmax, GradMode mode,
+                       S* diff_src) {
   parallel_ranges(std::int64_t{p.n} * p.h, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t row = begin; row < end; ++row) {  // row = n * H + h
       const std::int64_t n = row / p.h;

@@ -26,7 +26,8 @@ T rounded(Value value) {
 /// Writes a gradient the way it was asked for. Never called with kIgnore.
 template <class T, class Value>
 void put(GradMode mode, T& dst, Value value) {
-  dst = rounded<T>(mode == GradMode::kAccumulate ? load(dst) + static_cast<Wide<T>>(value) : static_cast<Wide<T>>(value));
+  dst =
+      rounded<T>(mode == GradMode::kAccumulate ? load(dst) + static_cast<Wide<T>>(value) : static_cast<Wide<T>>(value));
 }
 
 /// sum of a[i] * b[i] in eight interleaved partial sums: an order that is fixed and that a compiler can vectorise.

@@ -27,12 +27,14 @@ void softmax_forward(std::int64_t rows, std::int64_t classes, const S* src, D* d
 
 /// diff_src = dst * (diff_dst - sum(diff_dst * dst)).
 template <class S, class D>
-void softmax_backward(std::int64_t rows, std::int64_t classes, const D* dst, const D* diff_dst, GradMode mode, S* diff_src) {
+void softmax_backward(std::int64_t rows, std::int64_t classes, const D* dst, const D* diff_dst, GradMode mode,
+                      S* diff_src) {
   parallel_ranges(rows, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t row = begin; row < end; ++row) {
       const std::int64_t first = row * classes;
       const auto shared = dot(diff_dst + first, dst + first, classes);
-      for (std::int64_t i = first; i < first + classes; ++i) put(mode, diff_src[i], load(dst[i]) * (load(diff_dst[i]) - shared));
+      for (std::int64_t i = first; i < first + classes; ++i)
+        put(mode, diff_src[i], load(dst[i]) * (load(diff_dst[i]) - shared));
     }
   });
 }

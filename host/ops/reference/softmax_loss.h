@@ -10,7 +10,8 @@
 
 namespace cudacards::reference {
 
-/// How many scores beat the label's: larger, or equal and earlier. A NaN beats everything, so that a diverged row is never correct.
+/// How many scores beat the label's: larger, or equal and earlier. A NaN beats everything, so that a diverged row is
+/// never correct.
 template <class T>
 std::int64_t rank_of_label(const T* scores, std::int64_t classes, std::int32_t label) {
   std::int64_t rank = 0;
