@@ -60,13 +60,16 @@ class Conv2d final : public Operation {
   Conv2dProblem problem(const Shape& src) const;
   bool is_depthwise(const Shape& src) const { return options.groups > 1 && options.groups == src[3]; }
 
-  std::string_view kind() const override { return options.groups > 1 ? "DepthwiseConv2D" : "Conv2D"; }
-  std::string_view stem() const override { return options.groups > 1 ? "depthwise_conv2d" : "conv2d"; }
+  std::string_view kind() const override { return has_one_filter_a_group() ? "DepthwiseConv2D" : "Conv2D"; }
+  std::string_view stem() const override { return has_one_filter_a_group() ? "depthwise_conv2d" : "conv2d"; }
   Shape infer_shape(std::span<const Shape> src) const override;
   std::vector<ParameterSpec> parameters(std::span<const Shape> src) const override;
   double flops(std::span<const Shape> src) const override;
   std::span<const Implementation> implementations(DeviceKind device) const override;
   std::unique_ptr<Operation> fuse(const Operation& consumer, const Shape& dst) const override;
+
+ private:
+  bool has_one_filter_a_group() const { return options.groups > 1 && options.groups == options.filters; }
 };
 
 /// Largest of each window. The gradient goes to the first of equals, in row order.
