@@ -16,11 +16,13 @@ constexpr int kBlock = 64;  // channels whose best values stay in registers
 template <class T>
 class MaxPoolKernel final : public Kernel {
  public:
-  MaxPoolKernel(const MaxPool2d& pool, const Problem& problem) : pool_(pool.problem(problem.src[0].shape)), training_(problem.training) {}
+  MaxPoolKernel(const MaxPool2d& pool, const Problem& problem) : pool_(pool.problem(problem.src[0].shape)), training_(problem.training), threads_(problem.threads) {}
 
   /// The winner of each window, counted in row order.
   MemoryNeed memory() const override {
-    return {.workspace = training_ ? static_cast<std::size_t>(pool_.dst_elements()) : 0, .backward_reads_src = false};
+    return {.workspace = training_ ? static_cast<std::size_t>(pool_.dst_elements()) : 0,
+            .scratchpad = training_ ? static_cast<std::size_t>(threads_ * picture_elements()) * sizeof(float) : 0,
+            .backward_reads_src = false};
   }
 
   void forward(const ForwardArgs& args) override {
@@ -37,27 +39,34 @@ class MaxPoolKernel final : public Kernel {
     });
   }
 
-  // A picture a thread, window after window: windows may overlap, and their order is the order of the sum.
+  // Window after window of a picture: windows may overlap, and their order is the order of the sum, which is taken in fp32.
   void backward(const BackwardArgs& args) override {
-    if (args.diff_src_mode[0] == GradMode::kIgnore) return;
-    const std::int64_t picture = std::int64_t{pool_.h} * pool_.w * pool_.c;
-    parallel_ranges(pool_.n, [&](std::int64_t begin, std::int64_t end, int) {
-      auto* diff_src = static_cast<T*>(args.diff_src[0]);
-      if (args.diff_src_mode[0] == GradMode::kOverwrite) std::fill(diff_src + begin * picture, diff_src + end * picture, T{});
-      for (std::int64_t row = begin * pool_.p(); row < end * pool_.p(); ++row) {
-        for (int q = 0; q < pool_.q(); ++q) {
-          const std::uint8_t* winners = static_cast<const std::uint8_t*>(args.workspace) + dst_at(row, q);
-          const T* diff_dst = static_cast<const T*>(args.diff_dst) + dst_at(row, q);
-          T* window = diff_src + src_at(row, q);
-          for (int place = 0; place < pool_.window_h * pool_.window_w; ++place) {
-            give_to_winners(place, winners, diff_dst, window + offset_of(place));
+    const GradMode mode = args.diff_src_mode[0];
+    if (mode == GradMode::kIgnore) return;
+    parallel_ranges(pool_.n, [&](std::int64_t begin, std::int64_t end, int thread) {
+      float* sums = static_cast<float*>(args.scratchpad) + thread * picture_elements();
+      for (std::int64_t n = begin; n < end; ++n) {
+        std::fill_n(sums, picture_elements(), 0.0f);
+        for (std::int64_t row = n * pool_.p(); row < (n + 1) * pool_.p(); ++row) {
+          for (int q = 0; q < pool_.q(); ++q) {
+            const std::uint8_t* winners = static_cast<const std::uint8_t*>(args.workspace) + dst_at(row, q);
+            const T* diff_dst = static_cast<const T*>(args.diff_dst) + dst_at(row, q);
+            float* window = sums + src_at(row, q) - n * picture_elements();
+            for (int place = 0; place < pool_.window_h * pool_.window_w; ++place) {
+              give_to_winners(place, winners, diff_dst, window + offset_of(place));
+            }
           }
+        }
+        T* diff_src = static_cast<T*>(args.diff_src[0]) + n * picture_elements();
+        for (std::int64_t i = 0; i < picture_elements(); ++i) {
+          diff_src[i] = static_cast<T>(mode == GradMode::kAccumulate ? static_cast<float>(diff_src[i]) + sums[i] : sums[i]);
         }
       }
     });
   }
 
  private:
+  std::int64_t picture_elements() const { return std::int64_t{pool_.h} * pool_.w * pool_.c; }
   std::int64_t src_at(std::int64_t row, int q) const {
     const std::int64_t n = row / pool_.p(), h = row % pool_.p() * pool_.stride_h;
     return ((n * pool_.h + h) * pool_.w + std::int64_t{q} * pool_.stride_w) * pool_.c;
@@ -88,15 +97,13 @@ class MaxPoolKernel final : public Kernel {
     for (int i = 0; i < channels; ++i) winners[i] = static_cast<std::uint8_t>(winner[i]);
   }
 
-  void give_to_winners(int place, const std::uint8_t* __restrict winners, const T* __restrict diff_dst, T* __restrict diff_src) const {
-    for (int c = 0; c < pool_.c; ++c) {
-      const float d = winners[c] == place ? static_cast<float>(diff_dst[c]) : 0.0f;
-      diff_src[c] = static_cast<T>(static_cast<float>(diff_src[c]) + d);
-    }
+  void give_to_winners(int place, const std::uint8_t* __restrict winners, const T* __restrict diff_dst, float* __restrict sums) const {
+    for (int c = 0; c < pool_.c; ++c) sums[c] += winners[c] == place ? static_cast<float>(diff_dst[c]) : 0.0f;
   }
 
   const Pool2dProblem pool_;
   const bool training_;
+  const int threads_;
 };
 
 Verdict supports(const Operation& operation, const Problem& problem) {

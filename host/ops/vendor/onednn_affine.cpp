@@ -71,6 +71,7 @@ void AffineKernel::forward(const ForwardArgs& args) {
 }
 
 void AffineKernel::backward(const BackwardArgs& args) {
+  if (!wants_diff_src_ && !wants_diff_parameters_) return;
   const void* diff_dst = diff_before_activation(args);
   if (wants_diff_parameters_ && args.diff_parameters_mode != GradMode::kIgnore) backward_weights(args, diff_dst);
   if (wants_diff_src_ && args.diff_src_mode[0] != GradMode::kIgnore) backward_data(args, diff_dst);

@@ -80,6 +80,7 @@ class BatchNormKernel final : public Kernel {
          {DNNL_ARG_VARIANCE, of_batch ? at<const float>(args.workspace, channel_bytes()) : args.parameters[kVariance]},
          {DNNL_ARG_DIFF_DST, diff_dst},
          {DNNL_ARG_SCALE, args.parameters[kGamma]},
+         {DNNL_ARG_SHIFT, args.parameters[kBeta]},
          {DNNL_ARG_DIFF_SRC, diff_src},
          {DNNL_ARG_DIFF_SCALE, diff_gamma},
          {DNNL_ARG_DIFF_SHIFT, diff_beta}},
@@ -132,6 +133,7 @@ class BatchNormKernel final : public Kernel {
                           {DNNL_ARG_VARIANCE, channel},
                           {DNNL_ARG_DIFF_DST, data},
                           {DNNL_ARG_SCALE, channel},
+                          {DNNL_ARG_SHIFT, channel},
                           {DNNL_ARG_DIFF_SRC, data},
                           {DNNL_ARG_DIFF_SCALE, channel},
                           {DNNL_ARG_DIFF_SHIFT, channel}});
