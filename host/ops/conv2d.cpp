@@ -103,7 +103,7 @@ std::unique_ptr<Operation> Conv2d::fuse(const Operation& consumer, const Shape&)
 }
 
 std::span<const Implementation> Conv2d::implementations(DeviceKind device) const {
-  static const std::array kCpu = {kOnednnConv2dPool, kOnednnConv2d, kReferenceConv2d};
+  static const std::array kCpu = {kOnednnConv2dPool, kOnednnConv2dThenPool, kOnednnConv2d, kReferenceConv2d};
   if (device != DeviceKind::kCpu) return {};
   return kCpu;
 }

@@ -7,6 +7,7 @@
 namespace cudacards {
 
 extern const Implementation kOnednnConv2dPool;  // convolution + bias + activation + max pool as one pass over strips of rows
+extern const Implementation kOnednnConv2dThenPool;  // the same in two passes, for other windows and sizes
 extern const Implementation kOnednnConv2d;      // any kernel, stride, padding and groups; no pool
 extern const Implementation kOnednnDense;
 extern const Implementation kOnednnGlobalAveragePool;
