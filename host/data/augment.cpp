@@ -20,7 +20,8 @@ struct Matrix {
     Matrix product;
     for (std::size_t row = 0; row < 3; ++row) {
       for (std::size_t column = 0; column < 3; ++column) {
-        product.m[3 * row + column] = a.m[3 * row] * b.m[column] + a.m[3 * row + 1] * b.m[3 + column] + a.m[3 * row + 2] * b.m[6 + column];
+        product.m[3 * row + column] =
+            a.m[3 * row] * b.m[column] + a.m[3 * row + 1] * b.m[3 + column] + a.m[3 * row + 2] * b.m[6 + column];
       }
     }
     return product;
@@ -38,33 +39,49 @@ Matrix rotation(double radians) {
   return {{c, -s, 0, s, c, 0, 0, 0, 1}};
 }
 
-/// The homography that takes the unit square's corners (0,0), (1,0), (1,1), (0,1) to `corner`. Source: Heckbert, "Fundamentals of
-/// texture mapping and image warping", 1989, section 2.2.3.
+/// The homography that takes the unit square's corners (0,0), (1,0), (1,1), (0,1) to `corner`. Source: Heckbert,
+/// "Fundamentals of texture mapping and image warping", 1989, section 2.2.3.
 Matrix square_to_quad(const std::array<Point, 4>& corner) {
   const Point d1{corner[1].x - corner[2].x, corner[1].y - corner[2].y};
   const Point d2{corner[3].x - corner[2].x, corner[3].y - corner[2].y};
-  const Point sum{corner[0].x - corner[1].x + corner[2].x - corner[3].x, corner[0].y - corner[1].y + corner[2].y - corner[3].y};
+  const Point sum{corner[0].x - corner[1].x + corner[2].x - corner[3].x,
+                  corner[0].y - corner[1].y + corner[2].y - corner[3].y};
   const double determinant = d1.x * d2.y - d2.x * d1.y;
   const double g = (sum.x * d2.y - d2.x * sum.y) / determinant;
   const double h = (d1.x * sum.y - sum.x * d1.y) / determinant;
   return {{corner[1].x - corner[0].x + g * corner[1].x, corner[3].x - corner[0].x + h * corner[3].x, corner[0].x,
-           corner[1].y - corner[0].y + g * corner[1].y, corner[3].y - corner[0].y + h * corner[3].y, corner[0].y, g, h, 1}};
+           corner[1].y - corner[0].y + g * corner[1].y, corner[3].y - corner[0].y + h * corner[3].y, corner[0].y, g, h,
+           1}};
 }
 
-/// This picture's random numbers, each with its fixed place, so that switching one augmentation on leaves the others as they were.
+/// This picture's random numbers, each with its fixed place, so that switching one augmentation on leaves the others as
+/// they were.
 class Draws {
  public:
   enum Place : std::uint32_t {
-    kRotation, kScale, kShiftX, kShiftY,
+    kRotation,
+    kScale,
+    kShiftX,
+    kShiftY,
     kCorners,  // eight numbers
-    kBrightness = kCorners + 8, kContrast, kBlur, kBlurSigma,
-    kErase, kEraseArea, kEraseAspect, kEraseX,
-    kEraseY, kEraseColour,
+    kBrightness = kCorners + 8,
+    kContrast,
+    kBlur,
+    kBlurSigma,
+    kErase,
+    kEraseArea,
+    kEraseAspect,
+    kEraseX,
+    kEraseY,
+    kEraseColour,
   };
 
-  Draws(std::uint64_t seed, std::uint64_t epoch, std::uint64_t index) : seed_(seed), epoch_(epoch), index_(static_cast<std::uint32_t>(index)) {}
+  Draws(std::uint64_t seed, std::uint64_t epoch, std::uint64_t index)
+      : seed_(seed), epoch_(epoch), index_(static_cast<std::uint32_t>(index)) {}
 
-  std::uint32_t word(std::uint32_t place) const { return random4(seed_, RandomPurpose::kAugment, epoch_, index_, place / 4).v[place % 4]; }
+  std::uint32_t word(std::uint32_t place) const {
+    return random4(seed_, RandomPurpose::kAugment, epoch_, index_, place / 4).v[place % 4];
+  }
   /// In [0, 1).
   double share(std::uint32_t place) const { return static_cast<double>(uniform01(word(place))); }
   /// In [-range, range).
@@ -87,8 +104,8 @@ std::array<float, 9> draw_homography(const AugmentOptions& options, const Draws&
   const double shift_x = draws.within(Draws::kShiftX, options.shift) * width;
   const double shift_y = draws.within(Draws::kShiftY, options.shift) * height;
 
-  // From right to left: undo the shift, about the picture's centre undo zoom and rotation, then bend the square of the picture's
-  // edges (half a pixel outside the outermost centres).
+  // From right to left: undo the shift, about the picture's centre undo zoom and rotation, then bend the square of the
+  // picture's edges (half a pixel outside the outermost centres).
   const double centre_x = 0.5 * (width - 1), centre_y = 0.5 * (height - 1);
   Matrix map = scaling(1 / zoom, 1 / zoom) * translation(-centre_x - shift_x, -centre_y - shift_y);
   map = translation(centre_x, centre_y) * rotation(-radians) * map;
@@ -116,14 +133,15 @@ ImageTransform::Rectangle draw_rectangle(const AugmentOptions& options, const Dr
 }
 
 void check_range(const char* name, float value, float limit) {
-  if (!(value >= 0 && value <= limit)) throw UsageError(fmt::format("augmentation: {} must be from 0 to {:g}, got {:g}", name, limit, value));
+  if (!(value >= 0 && value <= limit))
+    throw UsageError(fmt::format("augmentation: {} must be from 0 to {:g}, got {:g}", name, limit, value));
 }
 
 }  // namespace
 
 bool AugmentOptions::enabled() const {
-  return rotation_degrees > 0 || scale > 0 || shift > 0 || perspective > 0 || brightness > 0 || contrast > 0 || blur_probability > 0 ||
-         erase_probability > 0;
+  return rotation_degrees > 0 || scale > 0 || shift > 0 || perspective > 0 || brightness > 0 || contrast > 0 ||
+         blur_probability > 0 || erase_probability > 0;
 }
 
 void validate(const AugmentOptions& options) {
@@ -139,8 +157,8 @@ void validate(const AugmentOptions& options) {
   check_range("erase_area", options.erase_area, 1);
 }
 
-ImageTransform draw_transform(const AugmentOptions& options, std::uint64_t seed, std::uint64_t epoch, std::uint64_t index, int height,
-                              int width) {
+ImageTransform draw_transform(const AugmentOptions& options, std::uint64_t seed, std::uint64_t epoch,
+                              std::uint64_t index, int height, int width) {
   ImageTransform transform;
   if (!options.enabled()) return transform;
   const Draws draws(seed, epoch, index);

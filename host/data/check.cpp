@@ -80,9 +80,9 @@ std::vector<ClassMismatch> compare_classes(const FolderScan& scan, const std::ve
 }  // namespace
 
 bool DatasetCheck::passes() const {
-  return bad.empty() && empty_classes.empty() && std::none_of(mismatches.begin(), mismatches.end(), [](const ClassMismatch& m) {
-           return m.kind == ClassMismatch::Kind::kUnknown;
-         });
+  return bad.empty() && empty_classes.empty() &&
+         std::none_of(mismatches.begin(), mismatches.end(),
+                      [](const ClassMismatch& m) { return m.kind == ClassMismatch::Kind::kUnknown; });
 }
 
 DatasetCheck check_dataset(const DatasetOptions& options) {
@@ -103,7 +103,8 @@ DatasetCheck check_dataset(const DatasetOptions& options) {
   }
   for (const SplitFolder& split : scan.splits) {
     for (const ClassFolder& folder : split.classes) {
-      const bool has_picture = std::any_of(files.begin(), files.end(), [&](const Finding& f) { return f.folder == &folder && f.reason.empty(); });
+      const bool has_picture = std::any_of(files.begin(), files.end(),
+                                           [&](const Finding& f) { return f.folder == &folder && f.reason.empty(); });
       if (!has_picture) check.empty_classes.push_back(printable(folder.path));
     }
   }

@@ -1,5 +1,6 @@
 #pragma once
-// Everything that is wrong with a data set, gathered instead of stopping at the first: what `cudacards data check` prints.
+// Everything that is wrong with a data set, gathered instead of stopping at the first: what `cudacards data check`
+// prints.
 
 #include <cstdint>
 #include <string>
@@ -16,23 +17,26 @@ struct Duplicates {
   bool across_splits = false;      // one picture in two splits: valid or test measures what was trained on
 };
 
-/// A class folder that not every split has. In valid or test but not in train is an error; the other way round is only worth knowing.
+/// A class folder that not every split has. In valid or test but not in train is an error; the other way round is only
+/// worth knowing.
 struct ClassMismatch {
   enum class Kind : std::uint8_t { kUnknown, kMissing };
   Kind kind = Kind::kUnknown;
-  std::string split, class_name;  // `split` has (kUnknown) or lacks (kMissing) the folder, compared with the first split
+  std::string split,
+      class_name;  // `split` has (kUnknown) or lacks (kMissing) the folder, compared with the first split
 };
 
 struct DatasetCheck {
   std::vector<std::string> classes;
-  std::int64_t pictures = 0;           // files looked at, bad ones included
-  std::vector<BadFile> bad;            // don't decode
-  std::vector<BadFile> skipped;        // not pictures by their name or kind
+  std::int64_t pictures = 0;               // files looked at, bad ones included
+  std::vector<BadFile> bad;                // don't decode
+  std::vector<BadFile> skipped;            // not pictures by their name or kind
   std::vector<std::string> empty_classes;  // folders without a picture that decodes
   std::vector<ClassMismatch> mismatches;
   std::vector<Duplicates> duplicates;  // by their first path
 
-  /// False where a person has to act: bad files, empty or unknown classes. Duplicates and what was skipped are warnings.
+  /// False where a person has to act: bad files, empty or unknown classes. Duplicates and what was skipped are
+  /// warnings.
   bool passes() const;
 };
 

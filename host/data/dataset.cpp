@@ -48,18 +48,19 @@ std::vector<Sample> samples_of(const SplitFolder& split, const std::vector<std::
   return samples;
 }
 
-void refuse_unknown_classes(const SplitFolder& split, const std::vector<std::string>& classes, const std::string& owner) {
+void refuse_unknown_classes(const SplitFolder& split, const std::vector<std::string>& classes,
+                            const std::string& owner) {
   const std::vector<std::string> names = class_names(split);
   const std::vector<std::string> unknown = missing_from(classes, names);
   if (unknown.empty()) return;
   const std::vector<std::string> lacking = missing_from(names, classes);
-  throw Error(fmt::format("{} has {} that {} does not know: {}{}; classes are matched by the folder's name", printable(split.path),
-                          unknown.size() == 1 ? "a class folder" : "class folders", owner, quoted(unknown),
-                          lacking.empty() ? "" : fmt::format(", and lacks {}", quoted(lacking))));
+  throw Error(fmt::format("{} has {} that {} does not know: {}{}; classes are matched by the folder's name",
+                          printable(split.path), unknown.size() == 1 ? "a class folder" : "class folders", owner,
+                          quoted(unknown), lacking.empty() ? "" : fmt::format(", and lacks {}", quoted(lacking))));
 }
 
-/// The file's place in [0, 1): the first 8 bytes of SHA-256 of "<class>/<name>", as a fraction. It doesn't move when other files come
-/// or go, nor with the folder.
+/// The file's place in [0, 1): the first 8 bytes of SHA-256 of "<class>/<name>", as a fraction. It doesn't move when
+/// other files come or go, nor with the folder.
 double holdout_place(const std::string& path) {
   const std::filesystem::path file(path);
   const std::string name = file.parent_path().filename().string() + '/' + file.filename().string();
@@ -99,8 +100,9 @@ void check_bad_files(const std::vector<BadFile>& bad, const std::vector<Sample>&
                             printable(classes.at(static_cast<std::size_t>(bad_labels[i]))), described(bad[i])));
   }
   if (static_cast<double>(bad.size()) > limit * static_cast<double>(files)) {
-    throw Error(fmt::format("{} of {} pictures are bad, more than the limit of {:g} %: {}; `cudacards data check` lists all bad files",
-                            bad.size(), files, limit * 100, described(bad.front())));
+    throw Error(fmt::format(
+        "{} of {} pictures are bad, more than the limit of {:g} %: {}; `cudacards data check` lists all bad files",
+        bad.size(), files, limit * 100, described(bad.front())));
   }
 }
 

@@ -20,19 +20,22 @@ struct BadFile {
   std::string path, reason;
 };
 
-/// Where pictures come from. Either root (with train/, valid/, test/ inside, or class folders right there), or the folders one by one.
+/// Where pictures come from. Either root (with train/, valid/, test/ inside, or class folders right there), or the
+/// folders one by one.
 struct DatasetOptions {
   std::string root = {}, train = {}, valid = {}, test = {};
-  double holdout = 0.1;            // share of train that becomes valid where there is no valid; chosen by a hash of the file's name
-  double bad_limit = 0.10;         // more bad files than this share: Error
-  std::vector<std::string> classes = {};  // when not empty (a checkpoint's): match by name; unknown folders are an Error
+  double holdout =
+      0.1;  // share of train that becomes valid where there is no valid; chosen by a hash of the file's name
+  double bad_limit = 0.10;  // more bad files than this share: Error
+  std::vector<std::string> classes =
+      {};  // when not empty (a checkpoint's): match by name; unknown folders are an Error
 };
 
 struct Dataset {
   std::vector<std::string> classes;  // sorted by name (byte order)
   std::vector<Sample> train, valid, test;
-  std::vector<BadFile> skipped;      // not pictures by their name or kind: .DS_Store, links in circles, ...
-  std::string valid_source;          // "valid", or "10 % of train, by a hash of the name"
+  std::vector<BadFile> skipped;  // not pictures by their name or kind: .DS_Store, links in circles, ...
+  std::string valid_source;      // "valid", or "10 % of train, by a hash of the name"
 };
 
 /// Lists files; opens none. Throws Error as the sketch in the documentation says.
@@ -57,7 +60,8 @@ class Pictures {
   Buffer pixels_;
 };
 
-/// Decodes in parallel. Bad files are left out and listed; above `bad_limit` of all, or where a class loses its last picture, Error.
+/// Decodes in parallel. Bad files are left out and listed; above `bad_limit` of all, or where a class loses its last
+/// picture, Error.
 Pictures decode_pictures(const std::vector<Sample>& samples, int height, int width, double bad_limit,
                          const std::vector<std::string>& classes);
 

@@ -12,7 +12,8 @@ namespace cudacards {
 
 using ByteSpan = std::span<const std::uint8_t>;
 
-/// A whole regular file of at most 256 MiB. Throws Error with the reason alone ("empty file"): the caller knows the path.
+/// A whole regular file of at most 256 MiB. Throws Error with the reason alone ("empty file"): the caller knows the
+/// path.
 std::vector<std::uint8_t> read_file(const std::string& path);
 
 /// The name as it can go to a terminal, a log or JSON: control characters and bytes that are not UTF-8 as \xNN.

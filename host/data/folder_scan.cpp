@@ -18,9 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Formats that this program can't decode are on the list too: such a file is a picture, and so it is bad, not overlooked.
-constexpr std::array<std::string_view, 15> kPictureExtensions = {"jpg",  "jpeg", "jpe",  "jfif", "png", "bmp",  "webp", "gif",
-                                                                 "tif",  "tiff", "heic", "heif", "avif", "jp2", "jxl"};
+// Formats that this program can't decode are on the list too: such a file is a picture, and so it is bad, not
+// overlooked.
+constexpr std::array<std::string_view, 15> kPictureExtensions = {
+    "jpg", "jpeg", "jpe", "jfif", "png", "bmp", "webp", "gif", "tif", "tiff", "heic", "heif", "avif", "jp2", "jxl"};
 
 struct SplitName {
   const char* folder;
@@ -101,31 +102,36 @@ class Scanner {
   }
 
  private:
-  void skip(const std::string& path, std::string reason) { result_.skipped.push_back({printable(path), std::move(reason)}); }
+  void skip(const std::string& path, std::string reason) {
+    result_.skipped.push_back({printable(path), std::move(reason)});
+  }
 
   void scan_root(const std::string& root) {
     std::vector<Entry> entries = list(root);
     const auto is_folder = [](const Entry& e) { return e.type == fs::file_type::directory && !is_clutter(e.name); };
     const auto is_split = [&](const Entry& e) {
-      return is_folder(e) && std::any_of(kSplitNames.begin(), kSplitNames.end(), [&](const SplitName& s) { return e.name == s.folder; });
+      return is_folder(e) && std::any_of(kSplitNames.begin(), kSplitNames.end(),
+                                         [&](const SplitName& s) { return e.name == s.folder; });
     };
     const auto folders = std::count_if(entries.begin(), entries.end(), is_folder);
     const auto split_folders = std::count_if(entries.begin(), entries.end(), is_split);
-    const bool has_train = std::any_of(entries.begin(), entries.end(), [&](const Entry& e) { return is_folder(e) && e.name == "train"; });
+    const bool has_train =
+        std::any_of(entries.begin(), entries.end(), [&](const Entry& e) { return is_folder(e) && e.name == "train"; });
     if (!has_train && (split_folders == 0 || split_folders != folders)) return add_split("train", root);
 
     for (const auto& [folder, split] : kSplitNames) {
       for (const Entry& entry : entries) {
         if (!is_split(entry) || entry.name != folder) continue;
         if (const SplitFolder* other = result_.find(split)) {
-          throw Error(fmt::format("{} and {} are both there: which one is {}? name them one by one", printable(other->path),
-                                  printable(entry.path), split));
+          throw Error(fmt::format("{} and {} are both there: which one is {}? name them one by one",
+                                  printable(other->path), printable(entry.path), split));
         }
         add_split(split, entry.path);
       }
     }
     for (const Entry& entry : entries) {
-      if (!is_split(entry)) skip(entry.path, is_clutter(entry.name) ? "hidden or a file manager's" : "none of train, valid and test");
+      if (!is_split(entry))
+        skip(entry.path, is_clutter(entry.name) ? "hidden or a file manager's" : "none of train, valid and test");
     }
   }
 
@@ -147,8 +153,10 @@ class Scanner {
       }
     }
     if (split.classes.empty()) {
-      throw Error(fmt::format("no card classes in {0}: expected folders of pictures ({0}/{1}<class>/*.jpg), found {2} pictures and no folder",
-                              printable(path), fs::path(path).filename() == name ? "" : "train/", pictures));
+      throw Error(
+          fmt::format("no card classes in {0}: expected folders of pictures ({0}/{1}<class>/*.jpg), found {2} pictures "
+                      "and no folder",
+                      printable(path), fs::path(path).filename() == name ? "" : "train/", pictures));
     }
     result_.splits.push_back(std::move(split));
   }
@@ -172,12 +180,14 @@ class Scanner {
 }  // namespace
 
 const ClassFolder* SplitFolder::find(const std::string& class_name) const {
-  const auto at = std::find_if(classes.begin(), classes.end(), [&](const ClassFolder& c) { return c.name == class_name; });
+  const auto at =
+      std::find_if(classes.begin(), classes.end(), [&](const ClassFolder& c) { return c.name == class_name; });
   return at == classes.end() ? nullptr : &*at;
 }
 
 const SplitFolder* FolderScan::find(const std::string& split_name) const {
-  const auto at = std::find_if(splits.begin(), splits.end(), [&](const SplitFolder& s) { return s.name == split_name; });
+  const auto at =
+      std::find_if(splits.begin(), splits.end(), [&](const SplitFolder& s) { return s.name == split_name; });
   return at == splits.end() ? nullptr : &*at;
 }
 

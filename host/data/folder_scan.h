@@ -29,9 +29,9 @@ struct FolderScan {
 /// "king.JPG": by the ending of the name, also of formats that this program can't decode.
 bool has_picture_extension(const std::string& name);
 
-/// The folders that `options` names. A root that holds `train`, or nothing but split folders, is taken apart into train, valid (also
-/// `val` or `validation`) and test; any other root is one folder of class folders and counts as train. Throws Error where a folder
-/// can't be read, holds no class folder, or has a class whose name is not UTF-8.
+/// The folders that `options` names. A root that holds `train`, or nothing but split folders, is taken apart into
+/// train, valid (also `val` or `validation`) and test; any other root is one folder of class folders and counts as
+/// train. Throws Error where a folder can't be read, holds no class folder, or has a class whose name is not UTF-8.
 FolderScan scan_folders(const DatasetOptions& options);
 
 }  // namespace cudacards

@@ -29,9 +29,9 @@ OtherFormat other_format(ByteSpan file) {
     std::size_t offset;
     std::string_view magic;
     const char* name;
-  } kRefused[] = {{0, "GIF8", "a GIF"},          {0, "II*\0"sv, "a TIFF"},   {0, "MM\0*"sv, "a TIFF"},
-                  {4, "ftyphei", "a HEIC"},      {4, "ftypmif", "a HEIC"},   {4, "ftypavif", "an AVIF"},
-                  {0, "%PDF", "a PDF"},          {4, "jP  ", "a JPEG 2000"}, {0, "\xFF\x0A", "a JPEG XL"},
+  } kRefused[] = {{0, "GIF8", "a GIF"},           {0, "II*\0"sv, "a TIFF"},   {0, "MM\0*"sv, "a TIFF"},
+                  {4, "ftyphei", "a HEIC"},       {4, "ftypmif", "a HEIC"},   {4, "ftypavif", "an AVIF"},
+                  {0, "%PDF", "a PDF"},           {4, "jP  ", "a JPEG 2000"}, {0, "\xFF\x0A", "a JPEG XL"},
                   {0, "<!DOCTYPE", "a web page"}, {0, "<html", "a web page"}};
   for (const auto& [offset, magic, name] : kRefused) {
     if (has_at(file, offset, magic)) throw Error(fmt::format("{} file: convert it to JPEG", name));
@@ -44,7 +44,8 @@ OtherFormat other_format(ByteSpan file) {
 void check_image_size(std::int64_t height, std::int64_t width) {
   if (height < 1 || width < 1) throw Error(fmt::format("{} x {} pixels", width, height));
   if (height > kMaxImagePixels / width) {
-    throw Error(fmt::format("{} x {} pixels: more than the limit of {} megapixels", width, height, kMaxImagePixels / 1'000'000));
+    throw Error(fmt::format("{} x {} pixels: more than the limit of {} megapixels", width, height,
+                            kMaxImagePixels / 1'000'000));
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Picture files to pixels. The first bytes of a file decide what it is, never its name; sizes are checked in the header before
-// any memory is taken; a file that its decoder complains about is bad, not "mostly fine".
+// Picture files to pixels. The first bytes of a file decide what it is, never its name; sizes are checked in the header
+// before any memory is taken; a file that its decoder complains about is bad, not "mostly fine".
 //
 // JPEG is decoded by libjpeg-turbo. PNG, BMP and WebP are decoded by OpenCV's imgcodecs in builds that have it.
 

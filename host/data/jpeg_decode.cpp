@@ -13,8 +13,8 @@
 namespace cudacards {
 namespace {
 
-// Encoders write 10 to 20 scans. A progressive file can hold thousands of nearly empty ones, each of which costs a pass over
-// the whole picture.
+// Encoders write 10 to 20 scans. A progressive file can hold thousands of nearly empty ones, each of which costs a pass
+// over the whole picture.
 constexpr int kMaxScans = 64;
 
 struct Destroy {
@@ -61,7 +61,8 @@ void cmyk_to_rgb(const std::uint8_t* cmyk, std::size_t pixels, Ink ink, std::uin
   const unsigned flip = ink == Ink::kInverted ? 0u : 255u;
   for (std::size_t i = 0; i < pixels; ++i) {
     const unsigned light = cmyk[4 * i + 3] ^ flip;
-    for (std::size_t c = 0; c < 3; ++c) rgb[3 * i + c] = static_cast<std::uint8_t>(((cmyk[4 * i + c] ^ flip) * light + 127) / 255);
+    for (std::size_t c = 0; c < 3; ++c)
+      rgb[3 * i + c] = static_cast<std::uint8_t>(((cmyk[4 * i + c] ^ flip) * light + 127) / 255);
   }
 }
 

@@ -18,7 +18,9 @@ class TiffReader {
  public:
   explicit TiffReader(ByteSpan bytes) : bytes_(bytes), little_endian_(starts_with(bytes, "II")) {}
   bool is_tiff() const { return (little_endian_ || starts_with(bytes_, "MM")) && u16(2) == 42; }
-  std::uint32_t u16(std::size_t at) const { return little_endian_ ? byte(at) | byte(at + 1) << 8 : byte(at) << 8 | byte(at + 1); }
+  std::uint32_t u16(std::size_t at) const {
+    return little_endian_ ? byte(at) | byte(at + 1) << 8 : byte(at) << 8 | byte(at + 1);
+  }
   std::uint32_t u32(std::size_t at) const {
     return little_endian_ ? u16(at) | u16(at + 2) << 16 : u16(at) << 16 | u16(at + 2);
   }
@@ -50,7 +52,8 @@ Orientation exif_orientation(ByteSpan tiff_bytes) {
 /// A marker that is followed by no length: TEM, RSTn, SOI, EOI.
 bool stands_alone(std::uint8_t marker) { return marker == 0x01 || (marker >= kRestart0 && marker <= kEndOfImage); }
 
-/// Position of the next marker's second byte at or after `at`, skipping entropy-coded data: there 0xFF is followed by 0 or RSTn.
+/// Position of the next marker's second byte at or after `at`, skipping entropy-coded data: there 0xFF is followed by 0
+/// or RSTn.
 std::size_t next_marker(ByteSpan file, std::size_t at) {
   while (at < file.size()) {
     const void* found = std::memchr(file.data() + at, 0xFF, file.size() - at);

@@ -1,6 +1,7 @@
 #pragma once
-// What the decoder does not tell about a JPEG file, from its marker segments: ITU-T T.81 annex B, and the TIFF structure that EXIF
-// (CIPA DC-008) keeps in APP1. Reads hostile files safely: every length is checked against what is there.
+// What the decoder does not tell about a JPEG file, from its marker segments: ITU-T T.81 annex B, and the TIFF
+// structure that EXIF (CIPA DC-008) keeps in APP1. Reads hostile files safely: every length is checked against what is
+// there.
 
 #include "host/data/files.h"
 #include "host/data/orientation.h"

@@ -26,8 +26,10 @@ struct Ticket {
 /// Fisher-Yates with the random number of (epoch, position): the order of an epoch needs no history.
 void shuffle(std::vector<std::int64_t>& order, std::uint64_t seed, std::int64_t epoch) {
   for (std::size_t i = order.size(); i > 1; --i) {
-    const Random4 random = random4(seed, RandomPurpose::kShuffle, static_cast<std::uint64_t>(epoch), static_cast<std::uint32_t>(i - 1), 0);
-    // The upper half of a 32 x 32-bit product: an index below i whose bias, i / 2^32, is far below what a run could show.
+    const Random4 random =
+        random4(seed, RandomPurpose::kShuffle, static_cast<std::uint64_t>(epoch), static_cast<std::uint32_t>(i - 1), 0);
+    // The upper half of a 32 x 32-bit product: an index below i whose bias, i / 2^32, is far below what a run could
+    // show.
     const std::uint64_t j = (static_cast<std::uint64_t>(random.v[0]) * i) >> 32;
     std::swap(order[i - 1], order[j]);
   }
@@ -42,9 +44,9 @@ unsigned touch(const std::uint8_t* pixels, std::size_t bytes) {
 
 }  // namespace
 
-// One background thread prepares one batch at a time. Three batches rotate: the one in the trainer's hands, the one before it (still
-// valid by contract) and the one being prepared. The mutex guards the tickets and the flags; a batch's contents belong to the
-// background from request() until `done`, and to the trainer after.
+// One background thread prepares one batch at a time. Three batches rotate: the one in the trainer's hands, the one
+// before it (still valid by contract) and the one being prepared. The mutex guards the tickets and the flags; a batch's
+// contents belong to the background from request() until `done`, and to the trainer after.
 struct Loader::State {
   State(const Pictures& pictures, const LoaderOptions& options) : pictures(pictures), options(options) {
     worker = std::thread([this] { work(); });
@@ -135,13 +137,16 @@ struct Loader::State {
       batch.labels.push_back(pictures.label(picture));
       batch.image_pointers.push_back(pictures.pixels(picture));
       if (options.augment.enabled()) {
-        batch.transforms.push_back(draw_transform(options.augment, options.seed, static_cast<std::uint64_t>(ticket.epoch),
-                                                  static_cast<std::uint64_t>(picture), pictures.height(), pictures.width()));
+        batch.transforms.push_back(
+            draw_transform(options.augment, options.seed, static_cast<std::uint64_t>(ticket.epoch),
+                           static_cast<std::uint64_t>(picture), pictures.height(), pictures.width()));
       }
     }
     batch.images = {batch.image_pointers, batch.transforms};
-    const std::size_t bytes = static_cast<std::size_t>(pictures.height()) * static_cast<std::size_t>(pictures.width()) * 3;
-    for (std::int64_t row = 0; row < batch.rows; ++row) touched = touched + touch(batch.image_pointers[static_cast<std::size_t>(row)], bytes);
+    const std::size_t bytes =
+        static_cast<std::size_t>(pictures.height()) * static_cast<std::size_t>(pictures.width()) * 3;
+    for (std::int64_t row = 0; row < batch.rows; ++row)
+      touched = touched + touch(batch.image_pointers[static_cast<std::size_t>(row)], bytes);
   }
 
   const Pictures& pictures;

@@ -1,6 +1,6 @@
 #pragma once
-// Batches of a decoded split, in an order and with an augmentation that depend only on (seed, epoch, position): any batch can be
-// asked for at any time, so that a run resumes in the middle of an epoch.
+// Batches of a decoded split, in an order and with an augmentation that depend only on (seed, epoch, position): any
+// batch can be asked for at any time, so that a run resumes in the middle of an epoch.
 
 #include <cstdint>
 #include <memory>
@@ -16,18 +16,18 @@ struct LoaderOptions {
   int batch = 32;
   std::uint64_t seed = 0;
   bool shuffle = false;
-  bool drop_last = false;   // leave out the last, short batch
+  bool drop_last = false;       // leave out the last, short batch
   AugmentOptions augment = {};  // default: none
 };
 
 /// Belongs to the loader; valid until the batch after next is asked for.
 struct Batch {
-  ImageBatch images;                       // exactly `batch` pictures: a short one is filled up by repeating its first
-  std::vector<std::int32_t> labels;        // `batch` of them
-  std::vector<std::int64_t> indices;       // in the Pictures
-  std::int64_t rows = 0;                   // that count
+  ImageBatch images;                  // exactly `batch` pictures: a short one is filled up by repeating its first
+  std::vector<std::int32_t> labels;   // `batch` of them
+  std::vector<std::int64_t> indices;  // in the Pictures
+  std::int64_t rows = 0;              // that count
 
-  std::vector<const std::uint8_t*> image_pointers;   // what `images` points to
+  std::vector<const std::uint8_t*> image_pointers;  // what `images` points to
   std::vector<ImageTransform> transforms;
 };
 

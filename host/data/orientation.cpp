@@ -17,14 +17,22 @@ Walk walk_of(Orientation orientation, const Image& stored) {
   const std::ptrdiff_t last_column = column * (stored.width - 1);
   const std::ptrdiff_t last_row = row * (stored.height - 1);
   switch (orientation) {
-    case Orientation::kUpright: return {0, row, column};
-    case Orientation::kMirrored: return {last_column, row, -column};
-    case Orientation::kHalfTurn: return {last_row + last_column, -row, -column};
-    case Orientation::kFlipped: return {last_row, -row, column};
-    case Orientation::kTransposed: return {0, column, row};
-    case Orientation::kQuarterTurn: return {last_row, column, -row};
-    case Orientation::kTransversed: return {last_row + last_column, -column, -row};
-    case Orientation::kThreeQuarterTurn: return {last_column, -column, row};
+    case Orientation::kUpright:
+      return {0, row, column};
+    case Orientation::kMirrored:
+      return {last_column, row, -column};
+    case Orientation::kHalfTurn:
+      return {last_row + last_column, -row, -column};
+    case Orientation::kFlipped:
+      return {last_row, -row, column};
+    case Orientation::kTransposed:
+      return {0, column, row};
+    case Orientation::kQuarterTurn:
+      return {last_row, column, -row};
+    case Orientation::kTransversed:
+      return {last_row + last_column, -column, -row};
+    case Orientation::kThreeQuarterTurn:
+      return {last_column, -column, row};
   }
   return {0, row, column};
 }

@@ -1,6 +1,6 @@
 #pragma once
-// How a camera was held: the eight values of EXIF's orientation tag, named by where the stored picture's first row and first column are
-// in the upright one.
+// How a camera was held: the eight values of EXIF's orientation tag, named by where the stored picture's first row and
+// first column are in the upright one.
 
 #include <cstdint>
 
@@ -9,13 +9,13 @@
 namespace cudacards {
 
 enum class Orientation : std::uint8_t {
-  kUpright = 1,        // row 0 is the top, column 0 the left side
-  kMirrored = 2,       // top, right
-  kHalfTurn = 3,       // bottom, right
-  kFlipped = 4,        // bottom, left
-  kTransposed = 5,     // left, top
-  kQuarterTurn = 6,    // right, top: turn clockwise to see it upright
-  kTransversed = 7,    // right, bottom
+  kUpright = 1,           // row 0 is the top, column 0 the left side
+  kMirrored = 2,          // top, right
+  kHalfTurn = 3,          // bottom, right
+  kFlipped = 4,           // bottom, left
+  kTransposed = 5,        // left, top
+  kQuarterTurn = 6,       // right, top: turn clockwise to see it upright
+  kTransversed = 7,       // right, bottom
   kThreeQuarterTurn = 8,  // left, bottom
 };
 

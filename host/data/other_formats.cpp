@@ -18,9 +18,12 @@ namespace {
 
 const char* name_of(OtherFormat format) {
   switch (format) {
-    case OtherFormat::kPng: return "PNG";
-    case OtherFormat::kBmp: return "BMP";
-    case OtherFormat::kWebp: return "WebP";
+    case OtherFormat::kPng:
+      return "PNG";
+    case OtherFormat::kBmp:
+      return "BMP";
+    case OtherFormat::kWebp:
+      return "WebP";
   }
   return "?";
 }
@@ -33,9 +36,7 @@ std::uint32_t little_endian(ByteSpan file, std::size_t at, int count) {
   return value;
 }
 
-std::uint32_t big_endian32(ByteSpan file, std::size_t at) {
-  return __builtin_bswap32(little_endian(file, at, 4));
-}
+std::uint32_t big_endian32(ByteSpan file, std::size_t at) { return __builtin_bswap32(little_endian(file, at, 4)); }
 
 ImageSize webp_size(ByteSpan file) {
   const std::string_view chunk(reinterpret_cast<const char*>(file.data()) + 12, file.size() >= 30 ? 4 : 0);
@@ -65,7 +66,9 @@ ImageSize size_of_other(ByteSpan file, OtherFormat format) {
       size = {std::abs(height), static_cast<int>(little_endian(file, 18, 4))};
       break;
     }
-    case OtherFormat::kWebp: size = webp_size(file); break;
+    case OtherFormat::kWebp:
+      size = webp_size(file);
+      break;
   }
   check_image_size(size.height, size.width);
   return size;
@@ -92,7 +95,8 @@ Image decode_other(ByteSpan file, OtherFormat format) {
 
 Image decode_other(ByteSpan file, OtherFormat format) {
   size_of_other(file, format);
-  throw Error(fmt::format("a {} file: this build reads JPEG only (install libopencv-imgcodecs-dev and build again)", name_of(format)));
+  throw Error(fmt::format("a {} file: this build reads JPEG only (install libopencv-imgcodecs-dev and build again)",
+                          name_of(format)));
 }
 
 #endif

@@ -1,5 +1,6 @@
 #pragma once
-// Picture formats besides JPEG: decoded by OpenCV's imgcodecs where the build has it, refused with a clear reason where not.
+// Picture formats besides JPEG: decoded by OpenCV's imgcodecs where the build has it, refused with a clear reason where
+// not.
 
 #include "host/data/files.h"
 #include "host/data/image.h"

@@ -1,6 +1,6 @@
 #pragma once
-// The one way from a file to what a model sees: decode, turn upright, squash to H x W x 3 uint8 RGB. Train, eval and predict all come
-// through here; the Rescale operation does the rest.
+// The one way from a file to what a model sees: decode, turn upright, squash to H x W x 3 uint8 RGB. Train, eval and
+// predict all come through here; the Rescale operation does the rest.
 
 #include <cstdint>
 #include <string>

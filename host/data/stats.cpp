@@ -41,7 +41,8 @@ DatasetStats dataset_stats(const Dataset& dataset) {
     stats.splits.push_back(count(name, samples, dataset.classes.size()));
     std::vector<std::optional<ImageSize>> found(samples.size());
     parallel_ranges(static_cast<std::int64_t>(samples.size()), [&](std::int64_t begin, std::int64_t end, int) {
-      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) found[i] = try_size(samples[i].path);
+      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+        found[i] = try_size(samples[i].path);
     });
     for (const auto& size : found) size ? ++sizes[*size] : ++stats.unreadable;
   };
@@ -49,7 +50,8 @@ DatasetStats dataset_stats(const Dataset& dataset) {
   add("valid", dataset.valid);
   add("test", dataset.test);
   stats.sizes.assign(sizes.begin(), sizes.end());
-  std::stable_sort(stats.sizes.begin(), stats.sizes.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::stable_sort(stats.sizes.begin(), stats.sizes.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
   return stats;
 }
 

@@ -1,6 +1,6 @@
-// Two steps a picture: 1. the source as 32-bit RGBX (blurred on the way where asked), so that one load brings a pixel; 2. each
-// destination row in pieces whose coordinates, four neighbours and channels are plain loops over arrays: compilers turn them into
-// vectors and gathers. 224 x 224: 0.2 MB of RGBX stays in a core's L2 cache.
+// Two steps a picture: 1. the source as 32-bit RGBX (blurred on the way where asked), so that one load brings a
+// pixel; 2. each destination row in pieces whose coordinates, four neighbours and channels are plain loops over arrays:
+// compilers turn them into vectors and gathers. 224 x 224: 0.2 MB of RGBX stays in a core's L2 cache.
 
 #include "host/ops/augment_pixels.h"
 
@@ -51,7 +51,9 @@ void blur_pixels(const std::uint8_t* src, int height, int width, float sigma, co
   const int row_values = width * kChannels;
   float* const row = scratch.blur_row + radius * kChannels;
   for (int y = 0; y < height; ++y) {
-    const auto source_row = [&](int at) { return src + static_cast<std::ptrdiff_t>(std::clamp(at, 0, height - 1)) * row_values; };
+    const auto source_row = [&](int at) {
+      return src + static_cast<std::ptrdiff_t>(std::clamp(at, 0, height - 1)) * row_values;
+    };
     const std::uint8_t* middle = source_row(y);
     for (int i = 0; i < row_values; ++i) row[i] = weights[0] * static_cast<float>(middle[i]);
     for (int j = 1; j <= radius; ++j) {
@@ -71,7 +73,8 @@ void blur_pixels(const std::uint8_t* src, int height, int width, float sigma, co
       for (int j = 1; j <= radius; ++j) {
         for (int c = 0; c < kChannels; ++c) sum[c] += weights[j] * (at[c - j * kChannels] + at[c + j * kChannels]);
       }
-      dst[x] = pack(static_cast<std::uint32_t>(sum[0]), static_cast<std::uint32_t>(sum[1]), static_cast<std::uint32_t>(sum[2]));
+      dst[x] = pack(static_cast<std::uint32_t>(sum[0]), static_cast<std::uint32_t>(sum[1]),
+                    static_cast<std::uint32_t>(sum[2]));
     }
   }
 }
@@ -95,7 +98,8 @@ float clamp_coordinate(float x, float last) {
 enum class Warp { kAffine, kProjective };
 
 template <Warp kWarp>
-void find_neighbours(const std::array<float, 9>& m, int height, int width, int y, int first_x, int count, Neighbours& out) {
+void find_neighbours(const std::array<float, 9>& m, int height, int width, int y, int first_x, int count,
+                     Neighbours& out) {
   const auto row = static_cast<float>(y);
   const float base_x = m[1] * row + m[2], base_y = m[4] * row + m[5], base_w = m[7] * row + m[8];
   const auto last_x = static_cast<float>(width - 1), last_y = static_cast<float>(height - 1);
@@ -133,7 +137,9 @@ struct Colours {
   alignas(64) float channel[kChannels][kPiece];
 };
 
-float from_byte(std::uint32_t rgbx, int channel) { return static_cast<float>(static_cast<std::int32_t>(rgbx >> 8 * channel & 0xFF)); }
+float from_byte(std::uint32_t rgbx, int channel) {
+  return static_cast<float>(static_cast<std::int32_t>(rgbx >> 8 * channel & 0xFF));
+}
 
 void sample(const std::uint32_t* rgbx, const Neighbours& at, int count, const Light& light, Colours& out) {
   for (int i = 0; i < count; ++i) {
@@ -152,7 +158,8 @@ void sample(const std::uint32_t* rgbx, const Neighbours& at, int count, const Li
 }
 
 template <Warp kWarp, class T>
-void warp(const std::uint32_t* rgbx, int height, int width, const ImageTransform& transform, const Light& light, T* dst) {
+void warp(const std::uint32_t* rgbx, int height, int width, const ImageTransform& transform, const Light& light,
+          T* dst) {
   Neighbours neighbours;
   Colours colours;
   for (int y = 0; y < height; ++y) {
@@ -177,7 +184,8 @@ void erase(const ImageTransform& transform, int height, int width, Normalisation
     for (int x = std::max(area.x, 0); x < x_end; ++x) {
       for (int c = 0; c < kChannels; ++c) {
         const auto colour = static_cast<float>(transform.erase_colour[static_cast<std::size_t>(c)]);
-        dst[(static_cast<std::ptrdiff_t>(y) * width + x) * kChannels + c] = T(colour * normalisation.scale + normalisation.offset);
+        dst[(static_cast<std::ptrdiff_t>(y) * width + x) * kChannels + c] =
+            T(colour * normalisation.scale + normalisation.offset);
       }
     }
   }
@@ -191,14 +199,16 @@ std::size_t augment_scratch_bytes(int height, int width) {
 }
 
 template <class T>
-void augment_picture(const std::uint8_t* src, int height, int width, const ImageTransform& transform, Normalisation normalisation,
-                     std::byte* scratch, T* dst) {
+void augment_picture(const std::uint8_t* src, int height, int width, const ImageTransform& transform,
+                     Normalisation normalisation, std::byte* scratch, T* dst) {
   if (transform.is_identity) {
     const std::ptrdiff_t values = static_cast<std::ptrdiff_t>(height) * width * kChannels;
-    for (std::ptrdiff_t i = 0; i < values; ++i) dst[i] = T(static_cast<float>(src[i]) * normalisation.scale + normalisation.offset);
+    for (std::ptrdiff_t i = 0; i < values; ++i)
+      dst[i] = T(static_cast<float>(src[i]) * normalisation.scale + normalisation.offset);
     return;
   }
-  const Scratch parts{reinterpret_cast<std::uint32_t*>(scratch), reinterpret_cast<float*>(scratch + rgbx_bytes(height, width))};
+  const Scratch parts{reinterpret_cast<std::uint32_t*>(scratch),
+                      reinterpret_cast<float*>(scratch + rgbx_bytes(height, width))};
   if (transform.blur_sigma > 0) {
     blur_pixels(src, height, width, transform.blur_sigma, parts);
   } else {

@@ -115,7 +115,8 @@ std::unique_ptr<Kernel> make(const Operation& operation, const Problem& problem)
 
 Shape Rescale::infer_shape(std::span<const Shape> src) const {
   const Shape& pictures = only_picture_source(src);
-  if (pictures[3] != 3) throw Error(fmt::format("rescaling reads pictures of 3 channels, got {}", pictures.to_string()));
+  if (pictures[3] != 3)
+    throw Error(fmt::format("rescaling reads pictures of 3 channels, got {}", pictures.to_string()));
   return pictures;
 }
 

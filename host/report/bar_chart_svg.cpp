@@ -39,12 +39,23 @@ std::string escaped(std::string_view text) {
   std::string result;
   for (const char c : text) {
     switch (c) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '"': result += "&quot;"; break;
-      case '\'': result += "&#39;"; break;
-      default: result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;  // XML 1.0 has no way to write control characters
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      case '\'':
+        result += "&#39;";
+        break;
+      default:
+        result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;  // XML 1.0 has no way to write control characters
     }
   }
   return result;
@@ -77,8 +88,12 @@ class Drawing {
 
   std::string draw() {
     const int width = left_ + kBarWidth + 60, height = bottom_ + kBottom;
-    out_ = fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\" role=\"img\">\n", width, height);
-    out_ += fmt::format("<title>{}</title>\n{}<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n", escaped(chart_.title), kStyle);
+    out_ = fmt::format(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\" "
+        "role=\"img\">\n",
+        width, height);
+    out_ += fmt::format("<title>{}</title>\n{}<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n",
+                        escaped(chart_.title), kStyle);
     text("title", kMargin, 26, "start", chart_.title);
     text("faint", kMargin, 45, "start", chart_.subtitle);
     legend();
@@ -89,7 +104,8 @@ class Drawing {
 
  private:
   void text(std::string_view style, double x, double y, std::string_view anchor, std::string_view words) {
-    out_ += fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", style, x, y, anchor, escaped(words));
+    out_ += fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", style, x, y,
+                        anchor, escaped(words));
   }
 
   double x_of(double value) const { return left_ + value / largest_ * kBarWidth; }
@@ -97,7 +113,8 @@ class Drawing {
   void legend() {
     double x = left_;
     for (std::size_t i = 0; i < chart_.series.size(); ++i) {
-      out_ += fmt::format("<rect x=\"{:.1f}\" y=\"54\" width=\"10\" height=\"10\" fill=\"{}\"/>\n", x, kColours[i % kColours.size()]);
+      out_ += fmt::format("<rect x=\"{:.1f}\" y=\"54\" width=\"10\" height=\"10\" fill=\"{}\"/>\n", x,
+                          kColours[i % kColours.size()]);
       text("label", x + 15, 63, "start", chart_.series[i]);
       x += 35 + kGlyphWidth * static_cast<double>(glyphs(chart_.series[i]));
     }
@@ -107,7 +124,8 @@ class Drawing {
     const double step = grid_step(largest_);
     for (int i = 0; step * i <= largest_ * 1.0001; ++i) {
       const double x = x_of(step * i);
-      out_ += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>\n", x, kTop - 4, bottom_ + 4);
+      out_ += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>\n", x, kTop - 4,
+                          bottom_ + 4);
       text("faint", x, bottom_ + 19, "middle", fmt::format("{:g}", step * i));
     }
   }

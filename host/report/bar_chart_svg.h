@@ -1,5 +1,6 @@
 #pragma once
-// A horizontal bar chart as one self-contained SVG: no script, no font, no link; readable on a light and on a dark page.
+// A horizontal bar chart as one self-contained SVG: no script, no font, no link; readable on a light and on a dark
+// page.
 
 #include <string>
 #include <vector>

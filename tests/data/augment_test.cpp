@@ -1,4 +1,5 @@
-// Random views stay within their ranges, depend on nothing but (seed, epoch, picture), and never show a card in a mirror.
+// Random views stay within their ranges, depend on nothing but (seed, epoch, picture), and never show a card in a
+// mirror.
 
 #include "host/data/augment.h"
 
@@ -20,20 +21,31 @@ using testing_support::error_text;
 constexpr int kHeight = 60, kWidth = 80;
 
 AugmentOptions everything() {
-  return {.rotation_degrees = 180, .scale = 0.9f, .shift = 1, .perspective = 0.2f, .brightness = 1, .contrast = 1, .blur_probability = 0.5f,
-          .blur_sigma = 3, .erase_probability = 0.5f, .erase_area = 0.4f};
+  return {.rotation_degrees = 180,
+          .scale = 0.9f,
+          .shift = 1,
+          .perspective = 0.2f,
+          .brightness = 1,
+          .contrast = 1,
+          .blur_probability = 0.5f,
+          .blur_sigma = 3,
+          .erase_probability = 0.5f,
+          .erase_area = 0.4f};
 }
 
 double determinant(const std::array<float, 9>& m) {
   const auto at = [&](std::size_t i) { return static_cast<double>(m[i]); };
-  return at(0) * (at(4) * at(8) - at(5) * at(7)) - at(1) * (at(3) * at(8) - at(5) * at(6)) + at(2) * (at(3) * at(7) - at(4) * at(6));
+  return at(0) * (at(4) * at(8) - at(5) * at(7)) - at(1) * (at(3) * at(8) - at(5) * at(6)) +
+         at(2) * (at(3) * at(7) - at(4) * at(6));
 }
 
 struct Point {
   double x, y, w;
 };
 Point mapped(const std::array<float, 9>& m, double x, double y) {
-  const auto row = [&](std::size_t i) { return static_cast<double>(m[i]) * x + static_cast<double>(m[i + 1]) * y + static_cast<double>(m[i + 2]); };
+  const auto row = [&](std::size_t i) {
+    return static_cast<double>(m[i]) * x + static_cast<double>(m[i + 1]) * y + static_cast<double>(m[i + 2]);
+  };
   return {row(0) / row(6), row(3) / row(6), row(6)};
 }
 
@@ -44,7 +56,8 @@ TEST(DrawTransform, NeverMirrors) {
   }
 }
 
-// Where the determinant is positive a map keeps its sense wherever w > 0. Moderate ranges must have that on the whole picture.
+// Where the determinant is positive a map keeps its sense wherever w > 0. Moderate ranges must have that on the whole
+// picture.
 TEST(DrawTransform, KeepsTheHorizonOutOfThePicture) {
   const AugmentOptions options{.rotation_degrees = 30, .scale = 0.3f, .shift = 0.2f, .perspective = 0.1f};
   for (std::uint64_t index = 0; index < 5'000; ++index) {
@@ -139,7 +152,8 @@ TEST(DrawTransform, MovesEachCornerWithinItsShare) {
 }
 
 TEST(DrawTransform, BlursAndErasesAsOftenAndAsMuchAsAsked) {
-  const AugmentOptions options{.blur_probability = 0.25f, .blur_sigma = 2, .erase_probability = 0.5f, .erase_area = 0.2f};
+  const AugmentOptions options{
+      .blur_probability = 0.25f, .blur_sigma = 2, .erase_probability = 0.5f, .erase_area = 0.2f};
   int blurred = 0, erased = 0;
   for (std::uint64_t index = 0; index < 4'000; ++index) {
     const ImageTransform transform = draw_transform(options, 5, 0, index, kHeight, kWidth);
@@ -163,7 +177,8 @@ TEST(DrawTransform, BlursAndErasesAsOftenAndAsMuchAsAsked) {
 TEST(AugmentOptions, AreCheckedByName) {
   EXPECT_NO_THROW(validate(AugmentOptions{}));
   EXPECT_NO_THROW(validate(everything()));
-  EXPECT_THAT(error_text([] { validate(AugmentOptions{.scale = 1}); }), HasSubstr("scale must be from 0 to 0.9, got 1"));
+  EXPECT_THAT(error_text([] { validate(AugmentOptions{.scale = 1}); }),
+              HasSubstr("scale must be from 0 to 0.9, got 1"));
   EXPECT_THAT(error_text([] { validate(AugmentOptions{.shift = -0.1f}); }), HasSubstr("shift"));
   EXPECT_THAT(error_text([] { validate(AugmentOptions{.blur_probability = NAN}); }), HasSubstr("blur_probability"));
 }

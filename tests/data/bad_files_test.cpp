@@ -1,4 +1,5 @@
-// A folder as it comes from the wild: bad files are named and left out, good ones never are, and nothing in the folder changes.
+// A folder as it comes from the wild: bad files are named and left out, good ones never are, and nothing in the folder
+// changes.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +12,7 @@
 #include "host/data/check.h"
 #include "host/data/dataset.h"
 #include "host/data/files.h"
-#include "tests/data/pictures.h"
+#include "tests/support/pictures.h"
 #include "tests/support/error_text.h"
 #include "tests/support/temporary_folder.h"
 
@@ -37,8 +38,8 @@ std::map<std::string, std::string> snapshot(const fs::path& root) {
   for (const auto& entry : fs::recursive_directory_iterator(root)) {
     struct stat info {};
     EXPECT_EQ(lstat(entry.path().c_str(), &info), 0);
-    std::string state = std::to_string(info.st_mode) + ' ' + std::to_string(info.st_size) + ' ' + std::to_string(info.st_mtim.tv_sec) + '.' +
-                        std::to_string(info.st_mtim.tv_nsec) + ' ';
+    std::string state = std::to_string(info.st_mode) + ' ' + std::to_string(info.st_size) + ' ' +
+                        std::to_string(info.st_mtim.tv_sec) + '.' + std::to_string(info.st_mtim.tv_nsec) + ' ';
     if (S_ISREG(info.st_mode)) {
       std::ifstream file(entry.path(), std::ios::binary);
       state.append(std::istreambuf_iterator<char>(file), {});
@@ -55,7 +56,8 @@ struct Planted {
 
 /// Twelve bad files of twelve kinds among 228 good pictures: 5 %.
 std::vector<Planted> plant(const fs::path& root) {
-  for (const char* name : {"clubs", "hearts", "spades"}) write_class(root / name, 76, static_cast<std::uint32_t>(name[0]));
+  for (const char* name : {"clubs", "hearts", "spades"})
+    write_class(root / name, 76, static_cast<std::uint32_t>(name[0]));
   const Bytes good = jpeg(picture(16, 16, 99));
   write(root / "clubs" / ".DS_Store", text("Bud1"));
   write(root / "clubs" / "Thumbs.db", text("\xD0\xCF\x11\xE0"));
@@ -69,15 +71,17 @@ std::vector<Planted> plant(const fs::path& root) {
   write(root / "spades" / "animation.jpg", text("GIF89a\1\0\1\0"));
   EXPECT_EQ(mkfifo((root / "spades" / "pipe.jpg").c_str(), 0600), 0);
   write(root / "spades" / "notes.txt", text("found at the flea market"));
-  return {{".DS_Store", "hidden"},    {"Thumbs.db", "file manager"}, {"empty.jpg", "empty file"},    {"folder.jpg", "a folder"},
-          {"loop.jpg", "circle"},     {"dangling.jpg", "nothing"},   {"caf\\xE9.jpg", "not UTF-8"}, {"cut.jpg", "truncated"},
-          {"page.jpg", "a web page"}, {"animation.jpg", "a GIF"},    {"pipe.jpg", "not a regular"}, {"notes.txt", "by its name"}};
+  return {{".DS_Store", "hidden"},       {"Thumbs.db", "file manager"}, {"empty.jpg", "empty file"},
+          {"folder.jpg", "a folder"},    {"loop.jpg", "circle"},        {"dangling.jpg", "nothing"},
+          {"caf\\xE9.jpg", "not UTF-8"}, {"cut.jpg", "truncated"},      {"page.jpg", "a web page"},
+          {"animation.jpg", "a GIF"},    {"pipe.jpg", "not a regular"}, {"notes.txt", "by its name"}};
 }
 
 void expect_all_listed(const std::vector<Planted>& planted, std::vector<BadFile> listed) {
   EXPECT_EQ(listed.size(), planted.size()) << "as many as were planted: no false alarm";
   for (const Planted& bad : planted) {
-    const auto at = std::find_if(listed.begin(), listed.end(), [&](const BadFile& file) { return file.path.ends_with("/" + bad.name); });
+    const auto at = std::find_if(listed.begin(), listed.end(),
+                                 [&](const BadFile& file) { return file.path.ends_with("/" + bad.name); });
     ASSERT_NE(at, listed.end()) << bad.name;
     EXPECT_THAT(at->reason, HasSubstr(bad.reason)) << bad.name;
   }
@@ -124,10 +128,12 @@ TEST(BadFiles, AboveTheLimitFailTheRun) {
   write_class(folder.path() / "a", 20, 1);
   for (const char* name : {"004.jpg", "007.jpg"}) write(folder.path() / "a" / name, text("no picture"));
   const Dataset set = scan_dataset({.root = folder.path(), .holdout = 0});
-  EXPECT_EQ(decode_pictures(set.train, 8, 8, 0.10, set.classes).bad().size(), 2u) << "10 % exactly is still within the limit";
+  EXPECT_EQ(decode_pictures(set.train, 8, 8, 0.10, set.classes).bad().size(), 2u)
+      << "10 % exactly is still within the limit";
   write(folder.path() / "a" / "009.jpg", {});
-  EXPECT_THAT(error_text([&] { decode_pictures(set.train, 8, 8, 0.10, set.classes); }),
-              testing::AllOf(HasSubstr("3 of 20 pictures are bad"), HasSubstr("10 %"), HasSubstr("004.jpg (not a picture")));
+  EXPECT_THAT(
+      error_text([&] { decode_pictures(set.train, 8, 8, 0.10, set.classes); }),
+      testing::AllOf(HasSubstr("3 of 20 pictures are bad"), HasSubstr("10 %"), HasSubstr("004.jpg (not a picture")));
 }
 
 TEST(BadFiles, ThatEmptyAClassFailTheRun) {
@@ -139,14 +145,13 @@ TEST(BadFiles, ThatEmptyAClassFailTheRun) {
               testing::AllOf(HasSubstr("no picture of \"ace of spades\""), HasSubstr("1.jpg (not a picture")));
 }
 
-TEST(BadFiles, OfNoneThereIsNothingToSay) {
-  EXPECT_EQ(decode_pictures({}, 8, 8, 0.1, {}).size(), 0);
-}
+TEST(BadFiles, OfNoneThereIsNothingToSay) { EXPECT_EQ(decode_pictures({}, 8, 8, 0.1, {}).size(), 0); }
 
 TEST(Printable, EscapesWhatATerminalShouldNotSee) {
   EXPECT_EQ(printable("ace of ♠.jpg"), "ace of ♠.jpg");
   EXPECT_EQ(printable("a\nb\x1B[2J\x7F"), "a\\x0Ab\\x1B[2J\\x7F");
-  EXPECT_EQ(printable("\xC0\xAF \xED\xA0\x80 \xF4\x90\x80\x80 \xE9"), "\\xC0\\xAF \\xED\\xA0\\x80 \\xF4\\x90\\x80\\x80 \\xE9");
+  EXPECT_EQ(printable("\xC0\xAF \xED\xA0\x80 \xF4\x90\x80\x80 \xE9"),
+            "\\xC0\\xAF \\xED\\xA0\\x80 \\xF4\\x90\\x80\\x80 \\xE9");
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ TEST(BarChartSvg, EscapesLabels) {
 }
 
 TEST(BarChartSvg, DrawsBarsInProportionAndStacksThem) {
-  const std::string svg = bar_chart_svg({.title = "t", .series = {"train", "valid"}, .rows = {{"a", {100, 25}}, {"b", {50, 0}}}});
+  const std::string svg =
+      bar_chart_svg({.title = "t", .series = {"train", "valid"}, .rows = {{"a", {100, 25}}, {"b", {50, 0}}}});
   EXPECT_THAT(svg, HasSubstr("width=\"416.0\""));  // 100 of 125 on 520
   EXPECT_THAT(svg, HasSubstr("width=\"104.0\""));
   EXPECT_THAT(svg, HasSubstr("width=\"208.0\""));

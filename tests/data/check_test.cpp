@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "host/data/stats.h"
-#include "tests/data/pictures.h"
+#include "tests/support/pictures.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cudacards {
@@ -39,7 +39,9 @@ TEST(CheckDataset, FindsNothingInACleanSet) {
 
 TEST(CheckDataset, TellsThreeKindsOfDuplicates) {
   const TemporaryFolder folder;
-  const auto put = [&](const char* name, std::uint32_t seed) { write(folder.path() / name, jpeg(picture(8, 8, seed))); };
+  const auto put = [&](const char* name, std::uint32_t seed) {
+    write(folder.path() / name, jpeg(picture(8, 8, seed)));
+  };
   put("train/a/1.jpg", 1), put("train/a/2.jpg", 1);                           // harmless
   put("train/a/3.jpg", 2), put("train/b/1.jpg", 2);                           // two labels
   put("train/b/2.jpg", 3), put("valid/b/1.jpg", 3), put("train/b/3.jpg", 3);  // two splits
@@ -50,7 +52,8 @@ TEST(CheckDataset, TellsThreeKindsOfDuplicates) {
   EXPECT_FALSE(check.duplicates[0].across_labels || check.duplicates[0].across_splits);
   EXPECT_THAT(check.duplicates[1].paths, ElementsAre(EndsWith("train/a/3.jpg"), EndsWith("train/b/1.jpg")));
   EXPECT_TRUE(check.duplicates[1].across_labels);
-  EXPECT_THAT(check.duplicates[2].paths, ElementsAre(EndsWith("train/b/2.jpg"), EndsWith("train/b/3.jpg"), EndsWith("valid/b/1.jpg")));
+  EXPECT_THAT(check.duplicates[2].paths,
+              ElementsAre(EndsWith("train/b/2.jpg"), EndsWith("train/b/3.jpg"), EndsWith("valid/b/1.jpg")));
   EXPECT_TRUE(check.duplicates[2].across_splits);
   EXPECT_FALSE(check.duplicates[2].across_labels);
   EXPECT_TRUE(check.passes()) << "duplicates are warnings";
@@ -95,7 +98,7 @@ TEST(DatasetStats, CountsClassesAndSizes) {
 
 std::string real_cards() {
   const char* shared = std::getenv("CUDACARDS_SHARED");
-  return shared != nullptr ? std::string(shared) + "/cards" : "";
+  return shared != nullptr && *shared != 0 ? std::string(shared) + "/cards" : "";
 }
 
 // 7,624 + 265 photographs; the four paths are known from a comparison of SHA-256 sums.
@@ -108,9 +111,11 @@ TEST(RealCards, HaveTwoPairsOfDuplicatesOneOfThemUnderTwoLabels) {
   EXPECT_THAT(check.bad, IsEmpty());
   EXPECT_THAT(check.skipped, IsEmpty());
   ASSERT_EQ(check.duplicates.size(), 2u);
-  EXPECT_THAT(check.duplicates[0].paths, ElementsAre(EndsWith("four of clubs/127.jpg"), EndsWith("four of spades/120.jpg")));
+  EXPECT_THAT(check.duplicates[0].paths,
+              ElementsAre(EndsWith("four of clubs/127.jpg"), EndsWith("four of spades/120.jpg")));
   EXPECT_TRUE(check.duplicates[0].across_labels);
-  EXPECT_THAT(check.duplicates[1].paths, ElementsAre(EndsWith("three of diamonds/079.jpg"), EndsWith("three of diamonds/080.jpg")));
+  EXPECT_THAT(check.duplicates[1].paths,
+              ElementsAre(EndsWith("three of diamonds/079.jpg"), EndsWith("three of diamonds/080.jpg")));
   EXPECT_FALSE(check.duplicates[1].across_labels);
 }
 

@@ -1,4 +1,5 @@
-// Folders become (path, label) by the names of the class folders, whatever their position; what doesn't fit is refused in words that name it.
+// Folders become (path, label) by the names of the class folders, whatever their position; what doesn't fit is refused
+// in words that name it.
 
 #include "host/data/dataset.h"
 
@@ -9,7 +10,7 @@
 #include <map>
 
 #include "host/runtime/error.h"
-#include "tests/data/pictures.h"
+#include "tests/support/pictures.h"
 #include "tests/support/error_text.h"
 #include "tests/support/temporary_folder.h"
 
@@ -48,12 +49,13 @@ void expect_labels_by_name(const Dataset& set) {
   }
 }
 
-// QUALITY target 8: each case ends with labels that are right by name, or with an error that says what is wrong and where.
+// QUALITY target 8: each case ends with labels that are right by name, or with an error that says what is wrong and
+// where.
 struct MismatchCase {
   const char* name;
-  Names train, valid, test;      // class folders; a split that is empty here is not there
-  Names known = {};              // by a checkpoint
-  const char* error = nullptr;   // part of the message; null: labels are right
+  Names train, valid, test;     // class folders; a split that is empty here is not there
+  Names known = {};             // by a checkpoint
+  const char* error = nullptr;  // part of the message; null: labels are right
   const char* error_too = "";
 };
 
@@ -68,7 +70,13 @@ const MismatchCase kMismatches[] = {
     {"test has a class more", {"a", "b"}, {"a", "b"}, {"0", "a", "b"}, {}, "test has a class folder that", "\"0\""},
     {"train lacks a class", {"a", "c"}, {"a", "b", "c"}, {}, {}, "valid has a class folder", "\"b\""},
     {"renamed in valid", {"ace", "two"}, {"Ace", "two"}, {}, {}, "\"Ace\"", "and lacks \"ace\""},
-    {"renamed in train", {"ace of spade", "two"}, {"ace of spades", "two"}, {}, {}, "\"ace of spades\"", "lacks \"ace of spade\""},
+    {"renamed in train",
+     {"ace of spade", "two"},
+     {"ace of spades", "two"},
+     {},
+     {},
+     "\"ace of spades\"",
+     "lacks \"ace of spade\""},
     {"a blank at the end", {"ace", "two"}, {"ace ", "two"}, {}, {}, "\"ace \"", "lacks \"ace\""},
     {"nothing in common", {"a", "b"}, {"x", "y"}, {}, {}, "class folders that", "\"x\", \"y\", and lacks \"a\", \"b\""},
     {"many unknown", {"a"}, {"1", "2", "3", "4", "5", "6", "7"}, {}, {}, "and 2 more"},
@@ -77,9 +85,27 @@ const MismatchCase kMismatches[] = {
     {"other alphabets", {"Às de pique", "Ас пик", "黑桃"}, {"黑桃", "Às de pique"}, {}},
     {"a checkpoint of the same classes", {"a", "b"}, {"b"}, {}, {"a", "b"}},
     {"a checkpoint that knows more", {"b"}, {"b"}, {}, {"a", "b", "c"}},
-    {"a checkpoint that knows less", {"a", "b", "joker"}, {"a"}, {}, {"a", "b"}, "the model does not know", "\"joker\""},
-    {"a checkpoint of another set", {"a", "b"}, {}, {}, {"cat", "dog"}, "the model does not know", "lacks \"cat\", \"dog\""},
-    {"a checkpoint, and valid has a class more", {"a", "b"}, {"a", "b", "z"}, {}, {"a", "b"}, "valid has a class folder", "\"z\""},
+    {"a checkpoint that knows less",
+     {"a", "b", "joker"},
+     {"a"},
+     {},
+     {"a", "b"},
+     "the model does not know",
+     "\"joker\""},
+    {"a checkpoint of another set",
+     {"a", "b"},
+     {},
+     {},
+     {"cat", "dog"},
+     "the model does not know",
+     "lacks \"cat\", \"dog\""},
+    {"a checkpoint, and valid has a class more",
+     {"a", "b"},
+     {"a", "b", "z"},
+     {},
+     {"a", "b"},
+     "valid has a class folder",
+     "\"z\""},
 };
 
 class ClassFolders : public testing::TestWithParam<MismatchCase> {};
@@ -98,7 +124,8 @@ TEST_P(ClassFolders, AreMatchedByNameOrRefusedByName) {
   const Dataset set = scan_dataset(options);
   expect_labels_by_name(set);
   EXPECT_TRUE(std::is_sorted(set.classes.begin(), set.classes.end()));
-  EXPECT_EQ(set.train.size() + set.valid.size() + set.test.size(), 2 * (c.train.size() + c.valid.size() + c.test.size()));
+  EXPECT_EQ(set.train.size() + set.valid.size() + set.test.size(),
+            2 * (c.train.size() + c.valid.size() + c.test.size()));
 }
 
 INSTANTIATE_TEST_SUITE_P(TwentyCases, ClassFolders, testing::ValuesIn(kMismatches));
@@ -159,7 +186,8 @@ TEST(ScanDataset, SaysWhatIsWrongWithAFolder) {
 
   make_split(folder / "holes", {"a", "b"});
   fs::create_directories(folder.path() / "holes" / "empty one");
-  EXPECT_THAT(refusal({.root = folder / "holes"}), testing::AllOf(HasSubstr("empty one"), HasSubstr("holds no picture")));
+  EXPECT_THAT(refusal({.root = folder / "holes"}),
+              testing::AllOf(HasSubstr("empty one"), HasSubstr("holds no picture")));
 
   make_split(folder / "both/train", {"a"});
   make_split(folder / "both/valid", {"a"});
@@ -173,7 +201,8 @@ TEST(ScanDataset, SaysWhatIsWrongWithAFolder) {
 
 Names names_of(const std::vector<Sample>& samples) {
   Names names;
-  for (const Sample& sample : samples) names.push_back(class_of(sample) + "/" + fs::path(sample.path).filename().string());
+  for (const Sample& sample : samples)
+    names.push_back(class_of(sample) + "/" + fs::path(sample.path).filename().string());
   return names;
 }
 
@@ -196,7 +225,9 @@ TEST(Holdout, IsDecidedByTheNameAlone) {
 TEST(Holdout, IsTheSameInEveryVersion) {
   const TemporaryFolder folder;
   make_split(folder / "train", {"ace"}, 40);
-  EXPECT_THAT(names_of(scan_dataset({.root = folder.path()}).valid), ElementsAre("ace/18.jpg", "ace/22.jpg", "ace/25.jpg", "ace/32.jpg", "ace/35.jpg", "ace/37.jpg", "ace/6.jpg", "ace/8.jpg", "ace/9.jpg"));
+  EXPECT_THAT(names_of(scan_dataset({.root = folder.path()}).valid),
+              ElementsAre("ace/18.jpg", "ace/22.jpg", "ace/25.jpg", "ace/32.jpg", "ace/35.jpg", "ace/37.jpg",
+                          "ace/6.jpg", "ace/8.jpg", "ace/9.jpg"));
 }
 
 TEST(Holdout, NeverTakesAClassWhole) {

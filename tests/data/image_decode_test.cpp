@@ -1,5 +1,5 @@
-// JPEG files come out as their pixels, upright; everything that is not a whole picture is refused with a reason, quickly and in little
-// memory. Formats besides JPEG depend on the build.
+// JPEG files come out as their pixels, upright; everything that is not a whole picture is refused with a reason,
+// quickly and in little memory. Formats besides JPEG depend on the build.
 
 #include "host/data/image_decode.h"
 
@@ -14,7 +14,7 @@
 #include <fstream>
 
 #include "host/runtime/error.h"
-#include "tests/data/pictures.h"
+#include "tests/support/pictures.h"
 #include "tests/support/error_text.h"
 
 namespace cudacards {
@@ -76,14 +76,22 @@ TEST(ImageDecode, TakesCmykAsAdobeStoresIt) {
 std::array<int, 2> stored_place(int orientation, int y, int x, int stored_height, int stored_width) {
   const int last_row = stored_height - 1, last_column = stored_width - 1;
   switch (orientation) {
-    case 1: return {y, x};                            // top, left
-    case 2: return {y, last_column - x};              // top, right
-    case 3: return {last_row - y, last_column - x};   // bottom, right
-    case 4: return {last_row - y, x};                 // bottom, left
-    case 5: return {x, y};                            // left, top
-    case 6: return {last_row - x, y};                 // right, top
-    case 7: return {last_row - x, last_column - y};   // right, bottom
-    default: return {x, last_column - y};             // 8: left, bottom
+    case 1:
+      return {y, x};  // top, left
+    case 2:
+      return {y, last_column - x};  // top, right
+    case 3:
+      return {last_row - y, last_column - x};  // bottom, right
+    case 4:
+      return {last_row - y, x};  // bottom, left
+    case 5:
+      return {x, y};  // left, top
+    case 6:
+      return {last_row - x, y};  // right, top
+    case 7:
+      return {last_row - x, last_column - y};  // right, bottom
+    default:
+      return {x, last_column - y};  // 8: left, bottom
   }
 }
 
@@ -92,7 +100,8 @@ TEST(ImageDecode, TurnsAllEightOrientationsUpright) {
   const Image stored = decode_image(plain);
   for (int orientation = 1; orientation <= 8; ++orientation) {
     for (const ByteOrder order : {ByteOrder::kIntel, ByteOrder::kMotorola}) {
-      const Image turned = decode_image(with_segment(plain, kApp1, exif(static_cast<std::uint32_t>(orientation), order)));
+      const Image turned =
+          decode_image(with_segment(plain, kApp1, exif(static_cast<std::uint32_t>(orientation), order)));
       ASSERT_EQ(turned.height, orientation >= 5 ? 21 : 13);
       ASSERT_EQ(turned.width, orientation >= 5 ? 13 : 21);
       for (int y = 0; y < turned.height; ++y) {
@@ -114,7 +123,8 @@ TEST(ImageDecode, IgnoresExifThatMakesNoSense) {
   const Bytes good = exif(6, ByteOrder::kIntel);
   std::vector<Bytes> hostile;
   for (const std::uint32_t orientation : {0u, 9u, 65535u}) hostile.push_back(exif(orientation, ByteOrder::kIntel));
-  for (std::size_t length = 0; length < 6 + 8 + 2 + 12; ++length) hostile.emplace_back(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(length));
+  for (std::size_t length = 0; length < 6 + 8 + 2 + 12; ++length)
+    hostile.emplace_back(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(length));
   for (const std::size_t at : {10u, 11u, 12u, 13u}) {  // the directory's offset, far beyond the end
     hostile.push_back(good);
     hostile.back()[at] = 0xFF;
@@ -150,9 +160,11 @@ TEST(ImageDecode, RefusesEveryTruncation) {
 }
 
 // 1 x 1 pixel, red.
-const Bytes kPng = {0x89, 'P', 'N', 'G', 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 0x0D, 'I', 'H', 'D', 'R', 0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0, 0x90,
-                    0x77, 0x53, 0xDE, 0, 0, 0, 0x0C, 'I', 'D', 'A', 'T', 8, 0xD7, 0x63, 0xF8, 0xCF, 0xC0, 0, 0, 3, 1, 1, 0, 0x18, 0xDD, 0x8D, 0xB0,
-                    0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xAE, 0x42, 0x60, 0x82};
+const Bytes kPng = {0x89, 'P',  'N',  'G',  0x0D, 0x0A, 0x1A, 0x0A, 0,    0,    0,    0x0D, 'I',  'H',
+                    'D',  'R',  0,    0,    0,    1,    0,    0,    0,    1,    8,    2,    0,    0,
+                    0,    0x90, 0x77, 0x53, 0xDE, 0,    0,    0,    0x0C, 'I',  'D',  'A',  'T',  8,
+                    0xD7, 0x63, 0xF8, 0xCF, 0xC0, 0,    0,    3,    1,    1,    0,    0x18, 0xDD, 0x8D,
+                    0xB0, 0,    0,    0,    0,    'I',  'E',  'N',  'D',  0xAE, 0x42, 0x60, 0x82};
 
 TEST(ImageDecode, ReadsPngOnlyWhereTheBuildCan) {
 #ifdef CUDACARDS_HAS_IMGCODECS
@@ -165,7 +177,8 @@ TEST(ImageDecode, ReadsPngOnlyWhereTheBuildCan) {
   EXPECT_EQ(image_size(kPng), (ImageSize{1, 1}));
 }
 
-/// The address space that this process may still take in a child, limited to what it has now plus `bytes`; the child's exit status.
+/// The address space that this process may still take in a child, limited to what it has now plus `bytes`; the child's
+/// exit status.
 template <class Action>
 int in_little_memory(std::size_t bytes, Action&& action) {
   const pid_t child = fork();
@@ -209,7 +222,8 @@ Bytes with_claimed_size(Bytes file, int height, int width) {
 
 TEST(ImageBombs, AHugeHeaderIsRefusedBeforeMemoryIsTaken) {
   for (const Kind kind : {Kind::kColour, Kind::kProgressive}) {
-    expect_refused_cheaply(with_claimed_size(jpeg(picture(8, 8, 7), {.kind = kind}), 65500, 65500), "65500 x 65500 pixels: more than the limit");
+    expect_refused_cheaply(with_claimed_size(jpeg(picture(8, 8, 7), {.kind = kind}), 65500, 65500),
+                           "65500 x 65500 pixels: more than the limit");
   }
   Bytes png = kPng;
   png[16] = png[20] = 0x7F;

@@ -1,5 +1,5 @@
-// Damaged JPEG files: whatever happens to the bytes, decoding gives a whole picture or a reason, never a crash and never a hang. Run under
-// AddressSanitizer and UBSan in CI.
+// Damaged JPEG files: whatever happens to the bytes, decoding gives a whole picture or a reason, never a crash and
+// never a hang. Run under AddressSanitizer and UBSan in CI.
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include "host/data/picture.h"
 #include "host/runtime/error.h"
 #include "kernels/base/philox.h"
-#include "tests/data/pictures.h"
+#include "tests/support/pictures.h"
 
 namespace cudacards {
 namespace {
@@ -32,14 +32,22 @@ Bytes damaged(Bytes file, std::uint32_t number) {
   const Random4 what = philox4x32_10(number, 1, 0, 0, 0, 0);
   const auto place = [&](std::uint32_t word) { return static_cast<std::ptrdiff_t>(word % file.size()); };
   const std::ptrdiff_t a = place(what.v[1]);
-  const std::ptrdiff_t length = std::min<std::ptrdiff_t>(what.v[2] % 64 + 1, static_cast<std::ptrdiff_t>(file.size()) - a);
+  const std::ptrdiff_t length =
+      std::min<std::ptrdiff_t>(what.v[2] % 64 + 1, static_cast<std::ptrdiff_t>(file.size()) - a);
   switch (what.v[0] % 6) {
     case 0:
-      for (int i = 0; i < 4; ++i) file[static_cast<std::size_t>(place(what.v[i]))] ^= static_cast<std::uint8_t>(1u << (what.v[3] >> 8 * i & 7));
+      for (int i = 0; i < 4; ++i)
+        file[static_cast<std::size_t>(place(what.v[i]))] ^= static_cast<std::uint8_t>(1u << (what.v[3] >> 8 * i & 7));
       break;
-    case 1: file[static_cast<std::size_t>(a)] = static_cast<std::uint8_t>(what.v[3]); break;
-    case 2: file.resize(static_cast<std::size_t>(a)); break;
-    case 3: file.erase(file.begin() + a, file.begin() + a + length); break;
+    case 1:
+      file[static_cast<std::size_t>(a)] = static_cast<std::uint8_t>(what.v[3]);
+      break;
+    case 2:
+      file.resize(static_cast<std::size_t>(a));
+      break;
+    case 3:
+      file.erase(file.begin() + a, file.begin() + a + length);
+      break;
     case 4: {
       const Bytes piece(file.begin() + a, file.begin() + a + length);
       file.insert(file.begin() + place(what.v[3]), piece.begin(), piece.end());

@@ -1,5 +1,5 @@
-// Any batch can be asked for at any time and is the same each time; preparing the next one in the background changes nothing and leaves nothing
-// behind. The cancelling tests are made for ThreadSanitizer.
+// Any batch can be asked for at any time and is the same each time; preparing the next one in the background changes
+// nothing and leaves nothing behind. The cancelling tests are made for ThreadSanitizer.
 
 #include "host/data/loader.h"
 
@@ -15,7 +15,7 @@
 #include "host/runtime/error.h"
 #include "host/runtime/threads.h"
 #include "kernels/base/philox.h"
-#include "tests/data/pictures.h"
+#include "tests/support/pictures.h"
 #include "tests/support/error_text.h"
 #include "tests/support/temporary_folder.h"
 
@@ -26,7 +26,8 @@ using testing::ElementsAreArray;
 using testing::HasSubstr;
 using testing_support::error_text;
 
-const AugmentOptions kAugment{.rotation_degrees = 10, .scale = 0.1f, .shift = 0.05f, .perspective = 0.05f, .brightness = 0.2f};
+const AugmentOptions kAugment{
+    .rotation_degrees = 10, .scale = 0.1f, .shift = 0.05f, .perspective = 0.05f, .brightness = 0.2f};
 
 /// What a batch is made of, by value.
 struct Contents {
@@ -40,7 +41,8 @@ struct Contents {
 Contents contents(const Batch& batch) {
   Contents result{batch.indices, batch.labels, {}, batch.rows};
   for (const ImageTransform& transform : batch.transforms) {
-    result.matrices.insert(result.matrices.end(), transform.source_from_destination.begin(), transform.source_from_destination.end());
+    result.matrices.insert(result.matrices.end(), transform.source_from_destination.begin(),
+                           transform.source_from_destination.end());
   }
   return result;
 }
@@ -118,7 +120,8 @@ TEST_F(LoaderTest, ShufflesEveryEpochIntoAnotherPermutation) {
   EXPECT_NE(loader({.batch = 30, .seed = 6, .shuffle = true}).batch(0, 0).indices, shuffled.batch(0, 0).indices);
 }
 
-// Each picture should come first about as often as any other: chi-squared with 29 degrees of freedom, 1 in 10,000 above 65.
+// Each picture should come first about as often as any other: chi-squared with 29 degrees of freedom, 1 in 10,000
+// above 65.
 TEST_F(LoaderTest, ShufflesEvenly) {
   Loader shuffled = loader({.batch = 30, .seed = 7, .shuffle = true});
   std::vector<int> first(30), last(30);
@@ -130,7 +133,8 @@ TEST_F(LoaderTest, ShufflesEvenly) {
   }
   for (const auto& counts : {first, last}) {
     double chi_squared = 0;
-    for (const int count : counts) chi_squared += (count - kEpochs / 30.0) * (count - kEpochs / 30.0) / (kEpochs / 30.0);
+    for (const int count : counts)
+      chi_squared += (count - kEpochs / 30.0) * (count - kEpochs / 30.0) / (kEpochs / 30.0);
     EXPECT_LT(chi_squared, 65);
   }
 }
@@ -149,7 +153,9 @@ TEST_F(LoaderTest, GivesTheSameBatchInAnyOrderOfAsking) {
   for (std::uint32_t ask = 0; ask < 200; ++ask) {
     const std::size_t at = philox4x32_10(ask, 0, 0, 0, 0, 0).v[0] % in_order.size();
     const auto batches = static_cast<std::size_t>(other.batches());
-    ASSERT_EQ(contents(other.batch(static_cast<std::int64_t>(at / batches), static_cast<std::int64_t>(at % batches))), in_order[at]) << at;
+    ASSERT_EQ(contents(other.batch(static_cast<std::int64_t>(at / batches), static_cast<std::int64_t>(at % batches))),
+              in_order[at])
+        << at;
   }
 }
 
@@ -186,7 +192,8 @@ TEST_F(LoaderTest, OfNoPicturesHasNoBatches) {
 int open_descriptors_and_threads() {
   int count = 0;
   for (const char* folder : {"/proc/self/fd", "/proc/self/task"}) {
-    count += static_cast<int>(std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
+    count += static_cast<int>(
+        std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
   }
   return count;
 }
@@ -196,9 +203,11 @@ void cancel_at_random(const Pictures& pictures, std::uint32_t epochs) {
   const int before = open_descriptors_and_threads();
   for (std::uint32_t run = 0; run < epochs; ++run) {
     const Random4 random = philox4x32_10(run, 2, 0, 0, 0, 0);
-    Loader loader(pictures, {.batch = static_cast<int>(random.v[0] % 9 + 1), .seed = run, .shuffle = true, .augment = kAugment});
+    Loader loader(pictures,
+                  {.batch = static_cast<int>(random.v[0] % 9 + 1), .seed = run, .shuffle = true, .augment = kAugment});
     const auto asked = static_cast<std::int64_t>(random.v[1] % 40);
-    for (std::int64_t i = 0; i < asked; ++i) loader.batch(i / loader.batches(), random.v[2] % 2 == 0 ? i % loader.batches() : 0);
+    for (std::int64_t i = 0; i < asked; ++i)
+      loader.batch(i / loader.batches(), random.v[2] % 2 == 0 ? i % loader.batches() : 0);
     EXPECT_GE(loader.seconds_waited(), 0);
   }
   EXPECT_EQ(open_descriptors_and_threads(), before);

@@ -1,5 +1,5 @@
-// The first operation of every model: exact where a picture is taken as it is, the same bytes for train, eval and predict, and within a derived
-// bound of a slow double-precision reference where it is augmented.
+// The first operation of every model: exact where a picture is taken as it is, the same bytes for train, eval and
+// predict, and within a derived bound of a slow double-precision reference where it is augmented.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 #include "host/ops/reference/rescale.h"
 #include "host/runtime/error.h"
 #include "host/runtime/threads.h"
-#include "tests/data/pictures.h"
+#include "tests/support/pictures.h"
 #include "tests/support/error_text.h"
 #include "tests/support/guarded_buffer.h"
 #include "tests/support/temporary_folder.h"
@@ -31,7 +31,8 @@ using testing_support::TemporaryFolder;
 constexpr float kScale = 1.0f / 255, kOffset = -0.5f;
 
 /// dst (N,H,W,3) of one implementation, as raw bytes.
-std::vector<std::byte> rescale(std::string_view implementation, const ImageBatch& images, int height, int width, DType type) {
+std::vector<std::byte> rescale(std::string_view implementation, const ImageBatch& images, int height, int width,
+                               DType type) {
   const Rescale op(kScale, kOffset);
   const Shape shape{static_cast<std::int64_t>(images.images.size()), height, width, 3};
   Problem problem;
@@ -93,14 +94,16 @@ TEST(Rescale, IsExactlyPixelTimesScalePlusOffset) {
   }
 }
 
-// The whole machinery of warping, run with a map that moves nothing, gives the bytes of the exact path: there are no two kinds of pixels.
+// The whole machinery of warping, run with a map that moves nothing, gives the bytes of the exact path: there are no
+// two kinds of pixels.
 TEST(Rescale, GivesTheSameBytesThroughTheWarpThatMovesNothing) {
   const Image image = picture(33, 150, 1);
   const std::uint8_t* pointer = image.pixels.get();
   ImageTransform still;
   still.is_identity = false;
   ImageTransform still_projective = still;
-  still_projective.source_from_destination[0] = still_projective.source_from_destination[4] = still_projective.source_from_destination[8] = 2;
+  still_projective.source_from_destination[0] = still_projective.source_from_destination[4] =
+      still_projective.source_from_destination[8] = 2;
   for (const DType type : {DType::kF32, DType::kBf16}) {
     const auto plain = rescale("cpu:augment", {{&pointer, 1}, {}}, 33, 150, type);
     EXPECT_EQ(rescale("cpu:augment", {{&pointer, 1}, {&still, 1}}, 33, 150, type), plain);
@@ -109,25 +112,31 @@ TEST(Rescale, GivesTheSameBytesThroughTheWarpThatMovesNothing) {
   }
 }
 
-/// In levels of 0..255: how far the fast path may be from the double reference. Coordinates are fp32 (a few ulp of H or W pixels, times the
-/// steepest slope, 255 a pixel); a blurred source is rounded to whole levels.
+/// In levels of 0..255: how far the fast path may be from the double reference. Coordinates are fp32 (a few ulp of H or
+/// W pixels, times the steepest slope, 255 a pixel); a blurred source is rounded to whole levels.
 double bound(const ImageTransform& transform, int side) {
   const double coordinate = 16 * side * 0x1p-24 * 255;
-  return (coordinate + 255 * 0x1p-20 + (transform.blur_sigma > 0 ? 0.501 : 0)) * std::abs(static_cast<double>(transform.contrast)) + 1e-3;
+  return (coordinate + 255 * 0x1p-20 + (transform.blur_sigma > 0 ? 0.501 : 0)) *
+             std::abs(static_cast<double>(transform.contrast)) +
+         1e-3;
 }
 
 void expect_close_to_double(const ImageTransform& transform, int height, int width, std::uint32_t seed) {
   const Image image = picture(height, width, seed);
   const std::uint8_t* pointer = image.pixels.get();
   for (const char* name : {"cpu:augment", "reference"}) {
-    const std::vector<float> actual = floats(rescale(name, {{&pointer, 1}, {&transform, 1}}, height, width, DType::kF32));
+    const std::vector<float> actual =
+        floats(rescale(name, {{&pointer, 1}, {&transform, 1}}, height, width, DType::kF32));
     const float* value = actual.data();
     for (int y = 0; y < height; ++y) {
       for (int x = 0; x < width; ++x) {
         for (int c = 0; c < 3; ++c, ++value) {
-          const double expected = reference::viewed_pixel<double>(image.pixels.get(), height, width, transform, y, x, c);
-          const double pixel = (static_cast<double>(*value) - static_cast<double>(kOffset)) / static_cast<double>(kScale);
-          ASSERT_NEAR(pixel, expected, bound(transform, std::max(height, width))) << name << ", seed " << seed << " at " << y << ", " << x;
+          const double expected =
+              reference::viewed_pixel<double>(image.pixels.get(), height, width, transform, y, x, c);
+          const double pixel =
+              (static_cast<double>(*value) - static_cast<double>(kOffset)) / static_cast<double>(kScale);
+          ASSERT_NEAR(pixel, expected, bound(transform, std::max(height, width)))
+              << name << ", seed " << seed << " at " << y << ", " << x;
         }
       }
     }
@@ -141,14 +150,21 @@ TEST(Rescale, IsCloseToADoubleReferenceForEveryKindOfView) {
                                   {.brightness = 0.4f, .contrast = 0.6f},
                                   {.blur_probability = 1, .blur_sigma = 2.5f},
                                   {.erase_probability = 1, .erase_area = 0.3f},
-                                  {.rotation_degrees = 15, .scale = 0.15f, .shift = 0.06f, .perspective = 0.05f, .brightness = 0.2f,
-                                   .contrast = 0.2f, .blur_probability = 0.5f, .erase_probability = 0.5f}};
+                                  {.rotation_degrees = 15,
+                                   .scale = 0.15f,
+                                   .shift = 0.06f,
+                                   .perspective = 0.05f,
+                                   .brightness = 0.2f,
+                                   .contrast = 0.2f,
+                                   .blur_probability = 0.5f,
+                                   .erase_probability = 0.5f}};
   const ImageSize sizes[] = {{1, 1}, {1, 7}, {24, 31}, {9, 129}};  // 129: one more than the fast path takes at a time
   std::uint32_t seed = 0;
   for (const AugmentOptions& options : kinds) {
     for (const ImageSize size : sizes) {
       ++seed;
-      expect_close_to_double(draw_transform(options, 1, 0, seed, size.height, size.width), size.height, size.width, seed);
+      expect_close_to_double(draw_transform(options, 1, 0, seed, size.height, size.width), size.height, size.width,
+                             seed);
     }
   }
 }
@@ -157,7 +173,9 @@ TEST(Rescale, IsCloseToADoubleReferenceForEveryKindOfView) {
 TEST(Rescale, TurnsShiftsAndRepeatsEdges) {
   const Image image = picture(5, 5, 2);
   const std::uint8_t* pointer = image.pixels.get();
-  const auto pixel = [&](int y, int x) { return static_cast<float>(image.pixels[static_cast<std::size_t>((y * 5 + x) * 3)]) * kScale + kOffset; };
+  const auto pixel = [&](int y, int x) {
+    return static_cast<float>(image.pixels[static_cast<std::size_t>((y * 5 + x) * 3)]) * kScale + kOffset;
+  };
   const auto view = [&](const std::array<float, 9>& map) {
     ImageTransform transform;
     transform.is_identity = false;
@@ -187,13 +205,15 @@ TEST(Rescale, ErasesARectangleThatReachesBeyondThePicture) {
   const std::vector<float> values = floats(rescale("cpu:augment", {{&pointer, 1}, {&transform, 1}}, 6, 6, DType::kF32));
   for (int i = 0; i < 36 * 3; ++i) {
     const int x = i / 3 % 6, y = i / 18;
-    const std::uint8_t expected = x < 3 && y >= 4 ? transform.erase_colour[static_cast<std::size_t>(i % 3)] : pointer[i];
+    const std::uint8_t expected =
+        x < 3 && y >= 4 ? transform.erase_colour[static_cast<std::size_t>(i % 3)] : pointer[i];
     EXPECT_EQ(values[static_cast<std::size_t>(i)], static_cast<float>(expected) * kScale + kOffset);
   }
 }
 
 TEST(Rescale, GivesTheSameBytesWithAnyNumberOfThreads) {
-  const AugmentOptions options{.rotation_degrees = 15, .perspective = 0.05f, .blur_probability = 0.5f, .erase_probability = 0.5f};
+  const AugmentOptions options{
+      .rotation_degrees = 15, .perspective = 0.05f, .blur_probability = 0.5f, .erase_probability = 0.5f};
   std::vector<Image> images;
   std::vector<const std::uint8_t*> pointers;
   std::vector<ImageTransform> transforms;
@@ -212,8 +232,8 @@ TEST(Rescale, GivesTheSameBytesWithAnyNumberOfThreads) {
   set_threads(before);
 }
 
-// QUALITY target 9. A thousand files of all sizes through the ways that train (a shuffled loader whose augmentation leaves this picture alone),
-// eval (a loader in order, another batch size) and predict (file by file) take.
+// QUALITY target 9. A thousand files of all sizes through the ways that train (a shuffled loader whose augmentation
+// leaves this picture alone), eval (a loader in order, another batch size) and predict (file by file) take.
 TEST(Preprocessing, IsBitEqualInTrainEvalAndPredictForAThousandPictures) {
   constexpr int kCount = 1000, kSide = 24;
   const TemporaryFolder folder;
@@ -221,7 +241,8 @@ TEST(Preprocessing, IsBitEqualInTrainEvalAndPredictForAThousandPictures) {
     const Image image = picture(16 + static_cast<int>(i * 7 % 41), 16 + static_cast<int>(i * 5 % 37), i);
     testing_support::Bytes file = testing_support::jpeg(image, {.quality = 60 + static_cast<int>(i % 40)});
     if (i % 5 == 0) {
-      file = testing_support::with_segment(file, 0xE1, testing_support::exif(i % 8 + 1, testing_support::ByteOrder::kIntel));
+      file = testing_support::with_segment(file, 0xE1,
+                                           testing_support::exif(i % 8 + 1, testing_support::ByteOrder::kIntel));
     }
     testing_support::write(folder.path() / (i % 2 == 0 ? "even" : "odd") / (std::to_string(i) + ".jpg"), file);
   }

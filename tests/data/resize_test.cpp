@@ -9,7 +9,7 @@
 #include <fstream>
 #include <vector>
 
-#include "tests/data/pictures.h"
+#include "tests/support/pictures.h"
 
 namespace cudacards {
 namespace {
@@ -27,7 +27,8 @@ TEST(Resize, IsBitEqualToPillow) {
     std::vector<std::uint8_t> actual(expected.bytes());
     resize(src, expected.height, expected.width, actual.data());
     for (std::size_t i = 0; i < actual.size(); ++i) {
-      ASSERT_EQ(actual[i], expected.pixels[i]) << sizes[0] << " x " << sizes[1] << " -> " << sizes[2] << " x " << sizes[3] << " at " << i;
+      ASSERT_EQ(actual[i], expected.pixels[i])
+          << sizes[0] << " x " << sizes[1] << " -> " << sizes[2] << " x " << sizes[3] << " at " << i;
     }
     ++cases;
   }

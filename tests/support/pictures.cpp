@@ -1,4 +1,4 @@
-#include "tests/data/pictures.h"
+#include "tests/support/pictures.h"
 
 #include <cmath>
 #include <fstream>
@@ -19,9 +19,11 @@ Image picture(int height, int width, std::uint32_t seed) {
   std::uint8_t* pixel = image.pixels.get();
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
-      const float u = static_cast<float>(x) / static_cast<float>(width), v = static_cast<float>(y) / static_cast<float>(height);
+      const float u = static_cast<float>(x) / static_cast<float>(width),
+                  v = static_cast<float>(y) / static_cast<float>(height);
       const float edge = u + v > 0.5f + uniform01(random.v[3]) ? 60.0f : 0.0f;
-      for (int c = 0; c < 3; ++c) *pixel++ = static_cast<std::uint8_t>(90 + edge + 80 * std::sin(5 * u - 4 * v + phase(c)));
+      for (int c = 0; c < 3; ++c)
+        *pixel++ = static_cast<std::uint8_t>(90 + edge + 80 * std::sin(5 * u - 4 * v + phase(c)));
     }
   }
   return image;
@@ -66,7 +68,7 @@ Bytes exif(std::uint32_t orientation, ByteOrder order) {
   put(1, 4);       // one value
   put(orientation, 2);
   put(0, 2);
-  put(0, 4);       // no next directory
+  put(0, 4);  // no next directory
   return bytes;
 }
 
