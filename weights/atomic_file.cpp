@@ -120,7 +120,8 @@ class AtomicWrite {
     for (const Bytes& part : parts) {
       for (std::size_t done = 0; done < part.size();) {
         const std::size_t wanted = std::min(block.size(), part.size() - done);
-        const ssize_t got = uninterrupted([&] { return calls_.pread(fd_, block.data(), wanted, static_cast<off_t>(offset)); });
+        const ssize_t got =
+            uninterrupted([&] { return calls_.pread(fd_, block.data(), wanted, static_cast<off_t>(offset)); });
         if (got < 0) fail("reading back");
         if (got == 0) fail_verify(fmt::format("ends at byte {}", offset));
         if (std::memcmp(block.data(), part.data() + done, static_cast<std::size_t>(got)) != 0) {
@@ -132,16 +133,18 @@ class AtomicWrite {
     }
   }
 
-  /// The file stays open, and so locked, until it has its final name: else a writer that cleans up meanwhile could take it for stale.
-  /// What a close could complain about, the flush has reported before.
+  /// The file stays open, and so locked, until it has its final name: else a writer that cleans up meanwhile could take
+  /// it for stale. What a close could complain about, the flush has reported before.
   void publish() {
-    if (uninterrupted([&] { return calls_.rename(temporary_.c_str(), path_.c_str()); }) != 0) fail("renaming the temporary to");
+    if (uninterrupted([&] { return calls_.rename(temporary_.c_str(), path_.c_str()); }) != 0)
+      fail("renaming the temporary to");
     temporary_.clear();
     // EINVAL, ENOTSUP: the file system has no flush for folders, so there is none to wait for.
     if (uninterrupted([&] { return calls_.fsync(folder_fd_); }) != 0 && errno != EINVAL && errno != ENOTSUP) {
-      throw Error(fmt::format("{} is written and whole, but its folder could not be flushed ({}): a power cut now could bring "
-                              "back the previous file; save to another disk",
-                              path_, reason(errno)));
+      throw Error(
+          fmt::format("{} is written and whole, but its folder could not be flushed ({}): a power cut now could bring "
+                      "back the previous file; save to another disk",
+                      path_, reason(errno)));
     }
   }
 
@@ -177,8 +180,9 @@ class AtomicWrite {
   }
 
   [[noreturn]] void fail_verify(const std::string& what) const {
-    throw Error(fmt::format("writing {}: what was read back {}; {}: the disk or the memory is failing, save to another disk",
-                            path_, what, old_file()));
+    throw Error(
+        fmt::format("writing {}: what was read back {}; {}: the disk or the memory is failing, save to another disk",
+                    path_, what, old_file()));
   }
 
   const std::string path_;

@@ -120,7 +120,8 @@ std::string in_quotes(std::string_view text) {
   const bool cut = text.size() > kQuotedLimit;
   std::string_view shown = text.substr(0, kQuotedLimit);
   // Not in the middle of a character.
-  while (cut && !shown.empty() && (static_cast<unsigned char>(text[shown.size()]) & 0xc0u) == 0x80u) shown.remove_suffix(1);
+  while (cut && !shown.empty() && (static_cast<unsigned char>(text[shown.size()]) & 0xc0u) == 0x80u)
+    shown.remove_suffix(1);
   std::string out;
   append_json_string(out, shown);
   if (cut) out += "...";

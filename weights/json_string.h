@@ -9,8 +9,8 @@
 
 namespace cudacards {
 
-/// What stands between the quotes of a JSON string, as UTF-8. Nothing for a control character, an unknown escape, half a surrogate
-/// pair or text that is not UTF-8.
+/// What stands between the quotes of a JSON string, as UTF-8. Nothing for a control character, an unknown escape, half
+/// a surrogate pair or text that is not UTF-8.
 std::optional<std::string> unescape_json(std::string_view raw);
 
 /// Appends `text`, which must be UTF-8, in quotes.

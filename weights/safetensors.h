@@ -1,6 +1,6 @@
 #pragma once
-// safetensors: 8 bytes header length (little endian), a JSON header, then raw tensor data. Crash-safe to write, strict to read.
-// Format: https://github.com/huggingface/safetensors. Of its types this program takes those below.
+// safetensors: 8 bytes header length (little endian), a JSON header, then raw tensor data. Crash-safe to write, strict
+// to read. Format: https://github.com/huggingface/safetensors. Of its types this program takes those below.
 
 #include <cstddef>
 #include <cstdint>
@@ -39,8 +39,9 @@ struct SafetensorsLimits {
   static constexpr std::size_t kRank = 8;
 };
 
-/// An open file, memory-mapped read-only; views point into it. Every rule of the format is checked when it is opened: lengths, overlaps,
-/// holes, overflow, duplicate keys, sizes against shapes. Throws Error naming file and rule; never allocates more than the file's size + 64 MiB.
+/// An open file, memory-mapped read-only; views point into it. Every rule of the format is checked when it is opened:
+/// lengths, overlaps, holes, overflow, duplicate keys, sizes against shapes. Throws Error naming file and rule; never
+/// allocates more than the file's size + 64 MiB.
 class SafetensorsFile {
  public:
   static SafetensorsFile open(const std::string& path);
@@ -51,8 +52,8 @@ class SafetensorsFile {
   const std::vector<TensorView>& tensors() const { return tensors_; }
   const TensorView* find(std::string_view name) const;
 
-  /// Throws Error naming the tensor when it is missing, not of a floating-point type (F32, F16, BF16, F64), of another shape than
-  /// `shape`, or has a value that is NaN, infinite or too large for fp32.
+  /// Throws Error naming the tensor when it is missing, not of a floating-point type (F32, F16, BF16, F64), of another
+  /// shape than `shape`, or has a value that is NaN, infinite or too large for fp32.
   void check_floats(std::string_view name, const std::vector<std::int64_t>& shape) const;
   /// check_floats, then the values as fp32.
   std::vector<float> read_floats(std::string_view name, const std::vector<std::int64_t>& shape) const;
@@ -68,9 +69,10 @@ class SafetensorsFile {
   std::vector<std::uint32_t> by_name_;  // indices in tensors_, sorted by name
 };
 
-/// Replaces `path` in a crash-safe way (weights/atomic_file.h). Throws Error for what open() would refuse, before anything is
-/// written, and for every failure of the disk. The same arguments give the same bytes.
+/// Replaces `path` in a crash-safe way (weights/atomic_file.h). Throws Error for what open() would refuse, before
+/// anything is written, and for every failure of the disk. The same arguments give the same bytes.
 void write_safetensors(const std::string& path, const std::vector<TensorView>& tensors,
-                       const std::map<std::string, std::string>& metadata, const FileCalls& calls = system_file_calls());
+                       const std::map<std::string, std::string>& metadata,
+                       const FileCalls& calls = system_file_calls());
 
 }  // namespace cudacards

@@ -1,6 +1,6 @@
-// The scanner below is written for this one schema instead of using a JSON library, because a hostile header of 100 MB must not
-// cost more memory than its own size: strings are copied once, values are checked where they stand, nothing recurses, and every
-// message names the byte.
+// The scanner below is written for this one schema instead of using a JSON library, because a hostile header of 100 MB
+// must not cost more memory than its own size: strings are copied once, values are checked where they stand, nothing
+// recurses, and every message names the byte.
 #include "weights/safetensors_header.h"
 
 #include <fmt/format.h>
@@ -26,8 +26,9 @@ struct TypeName {
   std::size_t bytes;
 };
 constexpr std::array kTypes = {
-    TypeName{SafetensorsType::kF32, "F32", 4}, TypeName{SafetensorsType::kF64, "F64", 8}, TypeName{SafetensorsType::kBf16, "BF16", 2},
-    TypeName{SafetensorsType::kF16, "F16", 2}, TypeName{SafetensorsType::kI32, "I32", 4}, TypeName{SafetensorsType::kI64, "I64", 8},
+    TypeName{SafetensorsType::kF32, "F32", 4},   TypeName{SafetensorsType::kF64, "F64", 8},
+    TypeName{SafetensorsType::kBf16, "BF16", 2}, TypeName{SafetensorsType::kF16, "F16", 2},
+    TypeName{SafetensorsType::kI32, "I32", 4},   TypeName{SafetensorsType::kI64, "I64", 8},
     TypeName{SafetensorsType::kU8, "U8", 1},
 };
 
@@ -54,10 +55,13 @@ class HeaderParser {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& what) const { throw Error(fmt::format("{} (byte {} of the header)", what, at_)); }
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error(fmt::format("{} (byte {} of the header)", what, at_));
+  }
 
   void skip_spaces() {
-    while (at_ < json_.size() && (json_[at_] == ' ' || json_[at_] == '\n' || json_[at_] == '\r' || json_[at_] == '\t')) ++at_;
+    while (at_ < json_.size() && (json_[at_] == ' ' || json_[at_] == '\n' || json_[at_] == '\r' || json_[at_] == '\t'))
+      ++at_;
   }
 
   bool take(char c) {
@@ -68,7 +72,9 @@ class HeaderParser {
   }
 
   void expect(char c) {
-    if (!take(c)) fail(at_ == json_.size() ? fmt::format("the JSON ends where '{}' is expected", c) : fmt::format("'{}' is expected", c));
+    if (!take(c))
+      fail(at_ == json_.size() ? fmt::format("the JSON ends where '{}' is expected", c)
+                               : fmt::format("'{}' is expected", c));
   }
 
   template <class Body>
@@ -139,7 +145,8 @@ class HeaderParser {
   }
 
   void parse_tensor(std::string name) {
-    if (header_.tensors.size() == SafetensorsLimits::kTensors) fail(fmt::format("more than {} tensors", SafetensorsLimits::kTensors));
+    if (header_.tensors.size() == SafetensorsLimits::kTensors)
+      fail(fmt::format("more than {} tensors", SafetensorsLimits::kTensors));
     TensorEntry& tensor = header_.tensors.emplace_back();
     tensor.name = std::move(name);
     check_tensor_name(tensor.name);
@@ -148,7 +155,8 @@ class HeaderParser {
     std::bitset<kKeys.size()> seen;
     for_each_key([&](const std::string& key) {
       const auto index = static_cast<std::size_t>(std::find(kKeys.begin(), kKeys.end(), key) - kKeys.begin());
-      if (index == kKeys.size()) fail(fmt::format("tensor {} has the unknown key {}", in_quotes(tensor.name), in_quotes(key)));
+      if (index == kKeys.size())
+        fail(fmt::format("tensor {} has the unknown key {}", in_quotes(tensor.name), in_quotes(key)));
       if (seen[index]) fail(fmt::format("tensor {} has {} twice", in_quotes(tensor.name), key));
       seen.set(index);
       switch (index) {
@@ -169,7 +177,8 @@ class HeaderParser {
     }
     std::vector<const char*> known;
     for (const TypeName& row : kTypes) known.push_back(row.name);
-    fail(fmt::format("tensor {} has the dtype {}; readable are {}", in_quotes(tensor), in_quotes(name), fmt::join(known, ", ")));
+    fail(fmt::format("tensor {} has the dtype {}; readable are {}", in_quotes(tensor), in_quotes(name),
+                     fmt::join(known, ", ")));
   }
 
   std::vector<std::int64_t> parse_shape(const std::string& tensor) {
@@ -251,12 +260,13 @@ void check_layout(SafetensorsHeader& header, std::uint64_t data_bytes) {
   for (const TensorEntry& tensor : tensors) {
     if (tensor.begin > tensor.end) throw Error(fmt::format("tensor {} ends before it begins", in_quotes(tensor.name)));
     if (tensor.end > data_bytes) {
-      throw Error(fmt::format("tensor {} ends at byte {} of the data, which has {}", in_quotes(tensor.name), tensor.end, data_bytes));
+      throw Error(fmt::format("tensor {} ends at byte {} of the data, which has {}", in_quotes(tensor.name), tensor.end,
+                              data_bytes));
     }
     const std::uint64_t needed = byte_count(tensor);
     if (tensor.end - tensor.begin != needed) {
-      throw Error(fmt::format("tensor {} has {} bytes, its shape ({}) of {} needs {}", in_quotes(tensor.name), tensor.end - tensor.begin,
-                              fmt::join(tensor.shape, ", "), name_of(tensor.type), needed));
+      throw Error(fmt::format("tensor {} has {} bytes, its shape ({}) of {} needs {}", in_quotes(tensor.name),
+                              tensor.end - tensor.begin, fmt::join(tensor.shape, ", "), name_of(tensor.type), needed));
     }
   }
   std::sort(tensors.begin(), tensors.end(), [](const TensorEntry& a, const TensorEntry& b) {
@@ -264,8 +274,11 @@ void check_layout(SafetensorsHeader& header, std::uint64_t data_bytes) {
   });
   std::uint64_t covered = 0;
   for (const TensorEntry& tensor : tensors) {
-    if (tensor.begin < covered) throw Error(fmt::format("tensor {} overlaps the one before it", in_quotes(tensor.name)));
-    if (tensor.begin > covered) throw Error(fmt::format("{} bytes before tensor {} belong to no tensor", tensor.begin - covered, in_quotes(tensor.name)));
+    if (tensor.begin < covered)
+      throw Error(fmt::format("tensor {} overlaps the one before it", in_quotes(tensor.name)));
+    if (tensor.begin > covered)
+      throw Error(
+          fmt::format("{} bytes before tensor {} belong to no tensor", tensor.begin - covered, in_quotes(tensor.name)));
     covered = tensor.end;
   }
   if (covered != data_bytes) throw Error(fmt::format("{} bytes at the end belong to no tensor", data_bytes - covered));
@@ -291,8 +304,8 @@ std::string format_header(const SafetensorsHeader& header) {
   for (const TensorEntry& tensor : header.tensors) {
     separate();
     append_json_string(json, tensor.name);
-    json += fmt::format(R"(:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", name_of(tensor.type), fmt::join(tensor.shape, ","),
-                        tensor.begin, tensor.end);
+    json += fmt::format(R"(:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", name_of(tensor.type),
+                        fmt::join(tensor.shape, ","), tensor.begin, tensor.end);
   }
   json += '}';
   json.append((kDataAlignment - json.size() % kDataAlignment) % kDataAlignment, ' ');

@@ -23,14 +23,17 @@ struct SafetensorsHeader {
   std::vector<TensorEntry> tensors;
 };
 
-/// Strict: exactly the format's keys, each once; decimal integers only; strings in UTF-8. Throws Error without a file's name.
+/// Strict: exactly the format's keys, each once; decimal integers only; strings in UTF-8. Throws Error without a file's
+/// name.
 SafetensorsHeader parse_header(std::string_view json);
 
-/// Sorts the tensors by their place and refuses entries that don't tile the `data_bytes` bytes of data exactly: sizes that don't
-/// match shapes, holes, overlaps, bytes that belong to nobody, names used twice. Throws Error without a file's name.
+/// Sorts the tensors by their place and refuses entries that don't tile the `data_bytes` bytes of data exactly: sizes
+/// that don't match shapes, holes, overlaps, bytes that belong to nobody, names used twice. Throws Error without a
+/// file's name.
 void check_layout(SafetensorsHeader& header, std::uint64_t data_bytes);
 
-/// Throws Error for a name that is empty, not UTF-8, has control characters or looks like a path that leaves its folder.
+/// Throws Error for a name that is empty, not UTF-8, has control characters or looks like a path that leaves its
+/// folder.
 void check_tensor_name(std::string_view name);
 
 /// The product of `shape` and the type's size; throws Error for a negative size and on overflow.

@@ -23,9 +23,11 @@ SafetensorsHeader read_header(std::span<const std::byte> file) {
     throw Error(fmt::format("a header of {} bytes is more than {}", length, SafetensorsLimits::kHeaderBytes));
   }
   if (length > file.size() - kLengthBytes) {
-    throw Error(fmt::format("the header should have {} bytes, {} are left in the file", length, file.size() - kLengthBytes));
+    throw Error(
+        fmt::format("the header should have {} bytes, {} are left in the file", length, file.size() - kLengthBytes));
   }
-  auto header = parse_header({reinterpret_cast<const char*>(file.data()) + kLengthBytes, static_cast<std::size_t>(length)});
+  auto header =
+      parse_header({reinterpret_cast<const char*>(file.data()) + kLengthBytes, static_cast<std::size_t>(length)});
   check_layout(header, file.size() - kLengthBytes - length);
   return header;
 }
@@ -55,7 +57,8 @@ void for_each_float(const TensorView& tensor, Use&& use) {
 }
 
 bool is_float(SafetensorsType type) {
-  return type == SafetensorsType::kF32 || type == SafetensorsType::kF64 || type == SafetensorsType::kF16 || type == SafetensorsType::kBf16;
+  return type == SafetensorsType::kF32 || type == SafetensorsType::kF64 || type == SafetensorsType::kF16 ||
+         type == SafetensorsType::kBf16;
 }
 
 }  // namespace
@@ -75,8 +78,9 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
   const auto data = bytes.last(data_bytes);
   file.tensors_.reserve(header.tensors.size());
   for (TensorEntry& entry : header.tensors) {
-    file.tensors_.push_back({std::move(entry.name), entry.type, std::move(entry.shape),
-                             data.subspan(static_cast<std::size_t>(entry.begin), static_cast<std::size_t>(entry.end - entry.begin))});
+    file.tensors_.push_back(
+        {std::move(entry.name), entry.type, std::move(entry.shape),
+         data.subspan(static_cast<std::size_t>(entry.begin), static_cast<std::size_t>(entry.end - entry.begin))});
   }
   file.by_name_.resize(file.tensors_.size());
   std::iota(file.by_name_.begin(), file.by_name_.end(), 0u);
@@ -86,8 +90,9 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
 }
 
 const TensorView* SafetensorsFile::find(std::string_view name) const {
-  const auto place = std::lower_bound(by_name_.begin(), by_name_.end(), name,
-                                      [this](std::uint32_t index, std::string_view wanted) { return tensors_[index].name < wanted; });
+  const auto place =
+      std::lower_bound(by_name_.begin(), by_name_.end(), name,
+                       [this](std::uint32_t index, std::string_view wanted) { return tensors_[index].name < wanted; });
   return place != by_name_.end() && tensors_[*place].name == name ? &tensors_[*place] : nullptr;
 }
 
@@ -95,18 +100,20 @@ const TensorView& SafetensorsFile::floats(std::string_view name, const std::vect
   const TensorView* tensor = find(name);
   if (tensor == nullptr) throw Error(fmt::format("{} has no tensor {}", path(), in_quotes(name)));
   if (!is_float(tensor->type)) {
-    throw Error(fmt::format("{}: tensor {} is {}, floating-point values are expected", path(), in_quotes(name), name_of(tensor->type)));
+    throw Error(fmt::format("{}: tensor {} is {}, floating-point values are expected", path(), in_quotes(name),
+                            name_of(tensor->type)));
   }
   if (tensor->shape != shape) {
-    throw Error(fmt::format("{}: tensor {} has the shape ({}), ({}) is expected", path(), in_quotes(name), fmt::join(tensor->shape, ", "),
-                            fmt::join(shape, ", ")));
+    throw Error(fmt::format("{}: tensor {} has the shape ({}), ({}) is expected", path(), in_quotes(name),
+                            fmt::join(tensor->shape, ", "), fmt::join(shape, ", ")));
   }
   return *tensor;
 }
 
 void SafetensorsFile::check_floats(std::string_view name, const std::vector<std::int64_t>& shape) const {
   for_each_float(floats(name, shape), [&](float value, std::size_t i) {
-    if (!std::isfinite(value)) throw Error(fmt::format("{}: element {} of tensor {} is {} in fp32", path(), i, in_quotes(name), value));
+    if (!std::isfinite(value))
+      throw Error(fmt::format("{}: element {} of tensor {} is {} in fp32", path(), i, in_quotes(name), value));
   });
 }
 
@@ -117,7 +124,8 @@ std::vector<float> SafetensorsFile::read_floats(std::string_view name, const std
   return values;
 }
 
-void SafetensorsFile::read_floats(std::string_view name, const std::vector<std::int64_t>& shape, std::span<float> dst) const {
+void SafetensorsFile::read_floats(std::string_view name, const std::vector<std::int64_t>& shape,
+                                  std::span<float> dst) const {
   check_floats(name, shape);
   const TensorView& tensor = floats(name, shape);
   CUDACARDS_CHECK(dst.size() == tensor.bytes.size() / size_of(tensor.type));

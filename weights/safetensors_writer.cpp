@@ -29,20 +29,23 @@ std::vector<const TensorView*> in_order_of_alignment(const std::vector<TensorVie
 }
 
 /// The header of these tensors, one behind the other. What a reader would refuse is refused here.
-SafetensorsHeader make_header(const std::vector<const TensorView*>& tensors, const std::map<std::string, std::string>& metadata) {
+SafetensorsHeader make_header(const std::vector<const TensorView*>& tensors,
+                              const std::map<std::string, std::string>& metadata) {
   check_metadata(metadata);
   SafetensorsHeader header{metadata, {}};
   std::uint64_t at = 0;
   for (const TensorView* tensor : tensors) {
     check_tensor_name(tensor->name);
     if (tensor->shape.size() > SafetensorsLimits::kRank) {
-      throw Error(fmt::format("tensor {} has more than {} dimensions", in_quotes(tensor->name), SafetensorsLimits::kRank));
+      throw Error(
+          fmt::format("tensor {} has more than {} dimensions", in_quotes(tensor->name), SafetensorsLimits::kRank));
     }
     header.tensors.push_back({tensor->name, tensor->type, tensor->shape, at, at + tensor->bytes.size()});
     at += tensor->bytes.size();
   }
   if (header.tensors.size() > SafetensorsLimits::kTensors || metadata.size() > SafetensorsLimits::kMetadataEntries) {
-    throw Error(fmt::format("{} tensors with {} metadata entries are more than a file may have", tensors.size(), metadata.size()));
+    throw Error(fmt::format("{} tensors with {} metadata entries are more than a file may have", tensors.size(),
+                            metadata.size()));
   }
   check_layout(header, at);
   return header;
@@ -60,12 +63,14 @@ void write_safetensors(const std::string& path, const std::vector<TensorView>& t
   std::string json;
   try {
     json = format_header(make_header(ordered, metadata));
-    if (json.size() > SafetensorsLimits::kHeaderBytes) throw Error(fmt::format("a header of {} bytes is too large", json.size()));
+    if (json.size() > SafetensorsLimits::kHeaderBytes)
+      throw Error(fmt::format("a header of {} bytes is too large", json.size()));
   } catch (const Error& error) {
     throw Error(fmt::format("cannot write {}: {}", path, error.what()));
   }
   const std::uint64_t length = json.size();
-  std::vector<std::span<const std::byte>> parts = {std::as_bytes(std::span(&length, 1)), std::as_bytes(std::span(json))};
+  std::vector<std::span<const std::byte>> parts = {std::as_bytes(std::span(&length, 1)),
+                                                   std::as_bytes(std::span(json))};
   for (const TensorView* tensor : ordered) parts.push_back(tensor->bytes);
   write_file_atomically(path, parts, calls);
 }

@@ -33,9 +33,11 @@ struct Group {
 
 /// The groups of a `last` file; empty ones are not stored.
 template <class Float>
-std::vector<Group<Float>> groups_of(std::span<Float> values, std::span<Float> moment1, std::span<Float> moment2, std::span<Float> average) {
+std::vector<Group<Float>> groups_of(std::span<Float> values, std::span<Float> moment1, std::span<Float> moment2,
+                                    std::span<Float> average) {
   std::vector<Group<Float>> groups = {{"", values}};
-  for (const Group<Float>& group : {Group<Float>{kMoment1, moment1}, Group<Float>{kMoment2, moment2}, Group<Float>{kAverage, average}}) {
+  for (const Group<Float>& group :
+       {Group<Float>{kMoment1, moment1}, Group<Float>{kMoment2, moment2}, Group<Float>{kAverage, average}}) {
     if (group.values.empty()) continue;
     CUDACARDS_CHECK(group.values.size() == values.size(), "laid out as Parameters::values()");
     groups.push_back(group);
@@ -46,7 +48,8 @@ std::vector<Group<Float>> groups_of(std::span<Float> values, std::span<Float> mo
 void append_tensor(std::vector<TensorView>& tensors, const std::string& path, std::string name, const Parameter& p,
                    std::span<const float> values) {
   if (!all_finite(values.data(), DType::kF32, static_cast<std::int64_t>(values.size()))) {
-    throw Error(fmt::format("{} is not saved: {} has a value that is NaN or infinite; a file saved before is intact", path, name));
+    throw Error(fmt::format("{} is not saved: {} has a value that is NaN or infinite; a file saved before is intact",
+                            path, name));
   }
   tensors.push_back(float_tensor(std::move(name), p.spec.shape.sizes(), values));
 }
@@ -54,7 +57,8 @@ void append_tensor(std::vector<TensorView>& tensors, const std::string& path, st
 /// The names in front, and how many more there are.
 std::string listed(const std::vector<std::string>& names) {
   const std::size_t shown = std::min(names.size(), kListed);
-  std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  std::string text =
+      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
   if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
   return text;
 }
@@ -68,7 +72,8 @@ class Differences {
     if (tensor == nullptr) {
       missing_.push_back(name);
     } else if (tensor->shape != p.spec.shape.sizes()) {
-      shapes_.push_back(fmt::format("{} ({}) instead of {}", name, fmt::join(tensor->shape, ", "), p.spec.shape.to_string()));
+      shapes_.push_back(
+          fmt::format("{} ({}) instead of {}", name, fmt::join(tensor->shape, ", "), p.spec.shape.to_string()));
     }
   }
 
@@ -95,7 +100,8 @@ class Differences {
 };
 
 template <class IsIgnored>
-void load_groups(const SafetensorsFile& file, Parameters& parameters, const std::vector<Group<float>>& groups, IsIgnored&& is_ignored) {
+void load_groups(const SafetensorsFile& file, Parameters& parameters, const std::vector<Group<float>>& groups,
+                 IsIgnored&& is_ignored) {
   Differences differences;
   const auto for_each_tensor = [&](auto&& use) {
     for (const auto& group : groups) {
@@ -106,7 +112,8 @@ void load_groups(const SafetensorsFile& file, Parameters& parameters, const std:
   differences.find_unknown(file, is_ignored);
   differences.throw_if_any(file);
   // All are checked before the first is written, so that a bad file leaves the model as it was.
-  for_each_tensor([&](const auto& group, const Parameter& p) { file.check_floats(group.name_of(p), p.spec.shape.sizes()); });
+  for_each_tensor(
+      [&](const auto& group, const Parameter& p) { file.check_floats(group.name_of(p), p.spec.shape.sizes()); });
   for_each_tensor([&](const auto& group, const Parameter& p) {
     file.read_floats(group.name_of(p), p.spec.shape.sizes(), group.values_of(p));
   });
@@ -130,8 +137,8 @@ Preprocessing preprocessing_of(const Graph& graph) {
   return preprocessing;
 }
 
-void save_last(const std::string& path, const Parameters& parameters, std::span<const float> moment1, std::span<const float> moment2,
-               std::span<const float> average, const Checkpoint& checkpoint) {
+void save_last(const std::string& path, const Parameters& parameters, std::span<const float> moment1,
+               std::span<const float> moment2, std::span<const float> average, const Checkpoint& checkpoint) {
   std::vector<TensorView> tensors;
   for (const auto& group : groups_of<const float>(parameters.values(), moment1, moment2, average)) {
     for (const Parameter& p : parameters.list()) append_tensor(tensors, path, group.name_of(p), p, group.values_of(p));
@@ -139,7 +146,8 @@ void save_last(const std::string& path, const Parameters& parameters, std::span<
   write_safetensors(path, tensors, to_metadata(checkpoint, CheckpointKind::kResume));
 }
 
-void save_best(const std::string& path, const Parameters& parameters, std::span<const float> values, const Checkpoint& checkpoint) {
+void save_best(const std::string& path, const Parameters& parameters, std::span<const float> values,
+               const Checkpoint& checkpoint) {
   CUDACARDS_CHECK(values.size() == parameters.values().size(), "laid out as Parameters::values()");
   const Group<const float> trained{"", values};
   std::vector<TensorView> tensors;
@@ -149,7 +157,9 @@ void save_best(const std::string& path, const Parameters& parameters, std::span<
   write_safetensors(path, tensors, to_metadata(checkpoint, CheckpointKind::kInference));
 }
 
-Checkpoint read_checkpoint(const SafetensorsFile& file) { return checkpoint_from_metadata(file.metadata(), file.path()); }
+Checkpoint read_checkpoint(const SafetensorsFile& file) {
+  return checkpoint_from_metadata(file.metadata(), file.path());
+}
 
 Checkpoint read_checkpoint(const std::string& path) { return read_checkpoint(SafetensorsFile::open(path)); }
 
@@ -162,27 +172,32 @@ void load_last(const SafetensorsFile& file, Parameters& parameters, std::span<fl
   if (kind_from_metadata(file.metadata(), file.path()) != CheckpointKind::kResume) {
     throw Error(fmt::format("{} has weights for inference only: resume from the run's last.safetensors", file.path()));
   }
-  load_groups(file, parameters, groups_of<float>(parameters.values(), moment1, moment2, average), [](std::string_view) { return false; });
+  load_groups(file, parameters, groups_of<float>(parameters.values(), moment1, moment2, average),
+              [](std::string_view) { return false; });
 }
 
 void check_preprocessing(const SafetensorsFile& file, const Checkpoint& checkpoint, const Graph& graph) {
   const Preprocessing built = preprocessing_of(graph);
   const Preprocessing& saved = checkpoint.preprocessing;
   if (saved == built) return;
-  throw Error(fmt::format("{} was trained on pictures prepared as ({}; times {} plus {}), this version's {} prepares ({}; times {} plus {})",
-                          file.path(), saved.resize, saved.scale, saved.offset, checkpoint.config.arch, built.resize, built.scale,
-                          built.offset));
+  throw Error(
+      fmt::format("{} was trained on pictures prepared as ({}; times {} plus {}), this version's {} prepares ({}; "
+                  "times {} plus {})",
+                  file.path(), saved.resize, saved.scale, saved.offset, checkpoint.config.arch, built.resize,
+                  built.scale, built.offset));
 }
 
 void check_classes(const SafetensorsFile& file, const Checkpoint& checkpoint, const std::vector<std::string>& found,
                    const std::string& where) {
   std::vector<std::string> unknown;
   for (const std::string& name : found) {
-    if (std::find(checkpoint.classes.begin(), checkpoint.classes.end(), name) == checkpoint.classes.end()) unknown.push_back(in_quotes(name));
+    if (std::find(checkpoint.classes.begin(), checkpoint.classes.end(), name) == checkpoint.classes.end())
+      unknown.push_back(in_quotes(name));
   }
   if (unknown.empty()) return;
-  throw Error(fmt::format("{} knows {} classes, {} has {}: {} {} unknown to the model", file.path(), checkpoint.classes.size(), where,
-                          found.size(), listed(unknown), unknown.size() == 1 ? "is" : "are"));
+  throw Error(fmt::format("{} knows {} classes, {} has {}: {} {} unknown to the model", file.path(),
+                          checkpoint.classes.size(), where, found.size(), listed(unknown),
+                          unknown.size() == 1 ? "is" : "are"));
 }
 
 }  // namespace cudacards

@@ -1,15 +1,17 @@
 #pragma once
-// A run on disk. `last.safetensors` has everything to continue bit for bit; `best.safetensors` has the weights to classify with.
+// A run on disk. `last.safetensors` has everything to continue bit for bit, `best.safetensors` the weights to classify
+// with. Saving replaces the file in a crash-safe way (weights/atomic_file.h) and refuses values that are NaN or
+// infinite, because a file that load refuses must never replace a good one.
 //
-// The trainer's side:
-//   new run      save_last() once before the first step: a full disk or a class name that cannot be stored shows before any work.
-//   each save    fill TrainState at a step's boundary, between optimizer_step and the next batch, then save_last().
-//   each best    save_best() with the averaged values where there is an average, else with parameters.values().
-//   resume       open the file, read_checkpoint(), build the graph from config.arch, image_size and classes, load_last(), continue at
-//                batch `step_in_epoch` of epoch `epoch`. Random numbers need no state: they are counted by step, epoch and picture.
-//   inference    the same with load_parameters(), which reads either kind of file.
-// Saving replaces the file in a crash-safe way (weights/atomic_file.h) and refuses values that are NaN or infinite, because a file
-// that load refuses must never replace a good one.
+// How a trainer uses it:
+// - New run: save_last() once before the first step. A full disk or a class name that cannot be stored shows before any
+//   work is done.
+// - Each save: fill TrainState between optimizer_step and the next batch, then save_last().
+// - Each best: save_best() with the averaged values where there is an average, else with parameters.values().
+// - Resume: open the file, read_checkpoint(), build the graph from config.arch, config.image_size and classes,
+//   load_last(), continue at batch `step_in_epoch` of epoch `epoch`. Random numbers need no state: they are counted by
+//   step, epoch and picture.
+// - Inference: the same with load_parameters(), which reads either kind of file.
 
 #include <cstdint>
 #include <limits>
@@ -23,22 +25,22 @@
 
 namespace cudacards {
 
-/// Sums over the training steps of the epoch that is under way, so that a run resumed in the middle reports the same epoch.
+/// Sums over the steps of the epoch that is under way, so that a run resumed in its middle reports the same epoch.
 struct RunningMetrics {
   double loss_sum = 0;       // over rows
   std::int64_t correct = 0;  // rows
   std::int64_t rows = 0;
-  double seconds = 0;        // spent in training steps
+  double seconds = 0;  // spent in training steps
   bool operator==(const RunningMetrics&) const = default;
 };
 
 /// Where a run stands: together with parameters and optimizer moments, all that the next step depends on.
 struct TrainState {
-  std::uint64_t step = 0;         // optimizer steps taken
-  std::int64_t epoch = 0;         // the next step's epoch, counted from 0
-  std::int64_t step_in_epoch = 0; // batches of that epoch already used
+  std::uint64_t step = 0;          // optimizer steps taken
+  std::int64_t epoch = 0;          // the next step's epoch, counted from 0
+  std::int64_t step_in_epoch = 0;  // batches of that epoch already used
   RunningMetrics running;
-  std::int64_t best_epoch = 0;    // counted from 1 as in metrics.jsonl; 0: none yet
+  std::int64_t best_epoch = 0;  // counted from 1 as in metrics.jsonl; 0: none yet
   double best_val_loss = std::numeric_limits<double>::infinity();
   double best_val_accuracy = 0;
   std::int64_t epochs_without_improvement = 0;
@@ -55,28 +57,32 @@ struct Preprocessing {
 /// What the graph's Rescale does.
 Preprocessing preprocessing_of(const Graph& graph);
 
-/// Everything in a checkpoint but its tensors. Kept as the file's metadata; numbers as exact text (hexadecimal floating point).
+/// Everything in a checkpoint but its tensors. Kept as the file's metadata; numbers as exact text (hexadecimal floating
+/// point).
 struct Checkpoint {
   RunConfig config;                  // effective; arch and image_size describe the model
   std::vector<std::string> classes;  // names, in the order of the logits
   Preprocessing preprocessing;
-  TrainState state;                  // in `best`: of the moment when it was the best, so best_* are these weights' figures
+  TrainState state;  // in `best`: of the moment when it was the best, so best_* are these weights' figures
 };
 
 /// moment1, moment2 (empty for SGD) and average (empty without EMA) are laid out as Parameters::values().
-void save_last(const std::string& path, const Parameters& parameters, std::span<const float> moment1, std::span<const float> moment2,
-               std::span<const float> average, const Checkpoint& checkpoint);
+void save_last(const std::string& path, const Parameters& parameters, std::span<const float> moment1,
+               std::span<const float> moment2, std::span<const float> average, const Checkpoint& checkpoint);
 
-/// `values` is laid out as Parameters::values(): an average, or these values themselves. Of parameters that are not trained (running
-/// statistics, frozen layers) the current values are stored: an optimizer doesn't average them.
-void save_best(const std::string& path, const Parameters& parameters, std::span<const float> values, const Checkpoint& checkpoint);
+/// `values` is laid out as Parameters::values(): an average, or these values themselves. Of parameters that are not
+/// trained (running statistics, frozen layers) the current values are stored: an optimizer doesn't average them.
+void save_best(const std::string& path, const Parameters& parameters, std::span<const float> values,
+               const Checkpoint& checkpoint);
 
-/// The metadata alone; tensors are not touched. Throws Error for a file that is no checkpoint or has been changed by hand badly.
+/// The metadata alone; tensors are not touched. Throws Error for a file that is no checkpoint or has been changed by
+/// hand badly.
 Checkpoint read_checkpoint(const SafetensorsFile& file);
 Checkpoint read_checkpoint(const std::string& path);
 
-/// Fills parameters.values() and touch()es. One Error lists every tensor that is missing, unknown or of another shape; one names the
-/// first NaN or infinity. After an Error nothing has been written. Optimizer state in the file is passed over.
+/// Fills parameters.values() and touch()es. One Error lists every tensor that is missing, unknown or of another shape;
+/// one names the first NaN or infinity. After an Error nothing has been written. Optimizer state in the file is passed
+/// over.
 void load_parameters(const SafetensorsFile& file, Parameters& parameters);
 
 /// load_parameters and the optimizer's state; spans as in save_last, empty exactly where save_last's were.

@@ -42,14 +42,17 @@ class Reader {
   Reader(const Metadata& metadata, const std::string& where) : metadata_(metadata), where_(where) {
     const auto format = metadata_.find(kFormatKey);
     if (format == metadata_.end() || format->second != kFormat) {
-      throw Error(fmt::format("{} is no checkpoint of this version of cudacards: its metadata has {} {}, {} is expected", where_, kFormatKey,
-                              format == metadata_.end() ? std::string("missing") : in_quotes(format->second), in_quotes(kFormat)));
+      throw Error(fmt::format(
+          "{} is no checkpoint of this version of cudacards: its metadata has {} {}, {} is expected", where_,
+          kFormatKey, format == metadata_.end() ? std::string("missing") : in_quotes(format->second),
+          in_quotes(kFormat)));
     }
   }
 
   const std::string& text(const std::string& key) const {
     const auto entry = metadata_.find(key);
-    if (entry == metadata_.end()) throw Error(fmt::format("{}: the checkpoint's metadata has no {}", where_, in_quotes(key)));
+    if (entry == metadata_.end())
+      throw Error(fmt::format("{}: the checkpoint's metadata has no {}", where_, in_quotes(key)));
     return entry->second;
   }
 
@@ -98,7 +101,8 @@ void visit_numbers(AnyCheckpoint& c, Visitor&& visit) {
 std::string classes_as_json(const std::vector<std::string>& classes) {
   for (const std::string& name : classes) {
     if (!is_utf8(name)) {
-      throw Error(fmt::format("the class name {} is not UTF-8 and cannot be stored in a checkpoint: rename its folder", in_quotes(name)));
+      throw Error(fmt::format("the class name {} is not UTF-8 and cannot be stored in a checkpoint: rename its folder",
+                              in_quotes(name)));
     }
   }
   return nlohmann::json(classes).dump();
@@ -106,11 +110,13 @@ std::string classes_as_json(const std::vector<std::string>& classes) {
 
 std::vector<std::string> classes_from_json(const Reader& reader) {
   const auto json = nlohmann::json::parse(reader.text("classes"), nullptr, false);
-  const bool all_names = json.is_array() && !json.empty() &&
-                         std::all_of(json.begin(), json.end(), [](const nlohmann::json& name) { return name.is_string(); });
+  const bool all_names =
+      json.is_array() && !json.empty() &&
+      std::all_of(json.begin(), json.end(), [](const nlohmann::json& name) { return name.is_string(); });
   if (!all_names) reader.refuse("classes", "is not a list of names");
   auto classes = json.get<std::vector<std::string>>();
-  if (std::set<std::string>(classes.begin(), classes.end()).size() != classes.size()) reader.refuse("classes", "has a name twice");
+  if (std::set<std::string>(classes.begin(), classes.end()).size() != classes.size())
+    reader.refuse("classes", "has a name twice");
   return classes;
 }
 

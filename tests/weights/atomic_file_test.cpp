@@ -1,4 +1,5 @@
-// A save that fails anywhere leaves the old file, no temporary, no open descriptor, and words that help (QUALITY: fault injection).
+// A save that fails anywhere leaves the old file, no temporary, no open descriptor, and words that help (QUALITY: fault
+// injection).
 
 #include "weights/atomic_file.h"
 
@@ -31,7 +32,8 @@ using testing_support::TemporaryFolder;
 using testing_support::write_bytes;
 namespace fs = std::filesystem;
 
-/// What the one faulty call does instead of its work. A call that is interrupted or shortened once works when it is repeated.
+/// What the one faulty call does instead of its work. A call that is interrupted or shortened once works when it is
+/// repeated.
 enum class Fault { kNoSpace, kInputOutput, kInterrupted, kOneByte, kNothing, kWrongByte };
 
 int errno_of(Fault fault) { return fault == Fault::kNoSpace ? ENOSPC : fault == Fault::kInputOutput ? EIO : EINTR; }
@@ -128,7 +130,8 @@ class AtomicFile : public testing::Test {
  protected:
   void save(float value, const FileCalls& calls = system_file_calls()) const {
     const std::vector<float> weights(1000, value), bias(3, value);
-    write_safetensors(path_, {float_tensor("weights", {10, 100}, weights), float_tensor("bias", {3}, bias)}, {{"k", "v"}}, calls);
+    write_safetensors(path_, {float_tensor("weights", {10, 100}, weights), float_tensor("bias", {3}, bias)},
+                      {{"k", "v"}}, calls);
   }
   float saved() const { return SafetensorsFile::open(path_).read_floats("bias", {3})[0]; }
 
@@ -145,7 +148,7 @@ class AtomicFile : public testing::Test {
 };
 
 TEST_F(AtomicFile, FlushesBeforeItRenamesAndTheFolderAfterwards) {
-  const std::vector<std::string> expected = {"open",  "open",  "write", "write", "write", "write", "fsync", "pread",
+  const std::vector<std::string> expected = {"open",  "open",  "write", "write",  "write", "write", "fsync", "pread",
                                              "pread", "pread", "pread", "rename", "fsync", "close", "close"};
   EXPECT_EQ(sites(), expected);  // folder, temporary; length, header, two tensors
 }
@@ -162,8 +165,8 @@ TEST_F(AtomicFile, KeepsTheOldFileWhereverACallFails) {
       FaultyCalls faulty;
       faulty.fail(site, fault);
       const std::string error = error_text([&] { save(2, faulty.calls()); });
-      EXPECT_THAT(error, AllOf(HasSubstr(path_), HasSubstr(std::strerror(errno_of(fault))), HasSubstr("the previous file is intact"),
-                               HasSubstr("it needs 0.0 MiB"),
+      EXPECT_THAT(error, AllOf(HasSubstr(path_), HasSubstr(std::strerror(errno_of(fault))),
+                               HasSubstr("the previous file is intact"), HasSubstr("it needs 0.0 MiB"),
                                HasSubstr(fault == Fault::kNoSpace ? "free some space" : "save to another one")));
       EXPECT_EQ(error.find('\n'), std::string::npos);
       EXPECT_EQ(read_bytes(path_), before);
@@ -196,7 +199,8 @@ TEST_F(AtomicFile, SaysThatTheNewFileIsInPlaceWhenOnlyTheFoldersFlushFails) {
   save(1);
   FaultyCalls faulty;
   faulty.fail(folder_flush, Fault::kInputOutput);
-  EXPECT_THAT(error_text([&] { save(2, faulty.calls()); }), AllOf(HasSubstr(path_ + " is written and whole"), HasSubstr("could not be flushed")));
+  EXPECT_THAT(error_text([&] { save(2, faulty.calls()); }),
+              AllOf(HasSubstr(path_ + " is written and whole"), HasSubstr("could not be flushed")));
   EXPECT_EQ(saved(), 2.0f);
   EXPECT_EQ(files_in(folder_), only_the_file_);
   EXPECT_EQ(open_descriptors(), descriptors);
@@ -254,8 +258,9 @@ TEST_F(AtomicFile, NoticesADiskThatChangesAByte) {
     save(1);
     FaultyCalls faulty;
     faulty.fail(site, Fault::kWrongByte);
-    EXPECT_THAT(error_text([&] { save(2, faulty.calls()); }),
-                AllOf(HasSubstr(path_), HasSubstr("what was read back differs"), HasSubstr("the previous file is intact")));
+    EXPECT_THAT(
+        error_text([&] { save(2, faulty.calls()); }),
+        AllOf(HasSubstr(path_), HasSubstr("what was read back differs"), HasSubstr("the previous file is intact")));
     EXPECT_EQ(saved(), 1.0f);
     EXPECT_EQ(files_in(folder_), only_the_file_);
   }
@@ -263,12 +268,14 @@ TEST_F(AtomicFile, NoticesADiskThatChangesAByte) {
 
 TEST_F(AtomicFile, RemovesWhatKilledWritersLeftForThisFileAndNothingElse) {
   save(1);
-  const std::vector<std::string> kept = {"best.safetensors.tmp-1-0", "last.safetensors", "last.safetensors.bak", "my last.safetensors.tmp-1-0"};
+  const std::vector<std::string> kept = {"best.safetensors.tmp-1-0", "last.safetensors", "last.safetensors.bak",
+                                         "my last.safetensors.tmp-1-0"};
   for (const std::string& name : kept) {
     if (name != "last.safetensors") write_bytes(folder_ / name, "other");
   }
   write_bytes(folder_ / "last.safetensors.tmp-1-0", "torn");
-  write_bytes(folder_ / ("last.safetensors.tmp-" + std::to_string(::getpid()) + "-12345"), "torn, by this process id in another life");
+  write_bytes(folder_ / ("last.safetensors.tmp-" + std::to_string(::getpid()) + "-12345"),
+              "torn, by this process id in another life");
   fs::create_symlink(folder_ / "best.safetensors.tmp-1-0", folder_ / "last.safetensors.tmp-link");
   save(2);
   auto expected = kept;
@@ -327,15 +334,18 @@ TEST_F(AtomicFile, IsWholeAtEveryMomentUnderManyWritersAndReaders) {
 
 TEST_F(AtomicFile, SaysWhatIsWrongWithTheFolder) {
   const auto refusal = [](const std::string& path) { return error_text([&] { write_safetensors(path, {}, {}); }); };
-  EXPECT_THAT(refusal(folder_ / "none/last.safetensors"), AllOf(HasSubstr("opening the folder"), HasSubstr("No such file"), HasSubstr("create the folder first")));
+  EXPECT_THAT(refusal(folder_ / "none/last.safetensors"),
+              AllOf(HasSubstr("opening the folder"), HasSubstr("No such file"), HasSubstr("create the folder first")));
   write_bytes(folder_ / "file", "");
-  EXPECT_THAT(refusal(folder_ / "file/last.safetensors"), AllOf(HasSubstr("Not a directory"), HasSubstr("create the folder first")));
+  EXPECT_THAT(refusal(folder_ / "file/last.safetensors"),
+              AllOf(HasSubstr("Not a directory"), HasSubstr("create the folder first")));
   fs::create_directory(folder_ / "directory");
   EXPECT_THAT(refusal(folder_ / "directory"), AllOf(HasSubstr("renaming"), HasSubstr("Is a directory")));
   EXPECT_THAT(refusal(folder_ / std::string(300, 'n')), HasSubstr("File name too long"));
   if (::geteuid() != 0) {  // root may write everywhere
     fs::permissions(folder_.path(), fs::perms::owner_read | fs::perms::owner_exec);
-    EXPECT_THAT(refusal(path_), AllOf(HasSubstr("Permission denied"), HasSubstr("choose a folder that you may write to")));
+    EXPECT_THAT(refusal(path_),
+                AllOf(HasSubstr("Permission denied"), HasSubstr("choose a folder that you may write to")));
     fs::permissions(folder_.path(), fs::perms::owner_all);
   }
 }

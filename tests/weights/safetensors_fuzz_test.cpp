@@ -1,4 +1,5 @@
-// Damaged files of all kinds: each is read or refused, none crashes, hangs or costs more memory than its own size and 64 MiB.
+// Damaged files of all kinds: each is read or refused, none crashes, hangs or costs more memory than its own size and
+// 64 MiB.
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -60,7 +61,9 @@ std::string valid_file(const TemporaryFolder& folder) {
   const std::vector<std::uint8_t> bytes(7, 9);
   const std::string path = folder / "valid";
   write_safetensors(path,
-                    {float_tensor("conv2d/weights", {2, 3, 4}, values), float_tensor("dense/bias", {24}, values), float_tensor("none", {0}, {}),
+                    {float_tensor("conv2d/weights", {2, 3, 4}, values),
+                     float_tensor("dense/bias", {24}, values),
+                     float_tensor("none", {0}, {}),
                      {"pixels", SafetensorsType::kU8, {7}, std::as_bytes(std::span(bytes))}},
                     {{"arch", "cnn"}, {"classes", "[\"ace of clubs\",\"\\u00e9\"]"}, {"note", "a\nb\"\\"}});
   return read_bytes(path);
@@ -69,9 +72,29 @@ std::string valid_file(const TemporaryFolder& folder) {
 /// One to four damages: bits, bytes, digits, pieces of syntax, cuts, repeats, the length in front.
 std::string damaged(std::string file, std::mt19937& random) {
   const auto below = [&random](std::size_t n) { return n == 0 ? std::size_t{0} : std::size_t{random()} % n; };
-  static const std::vector<std::string> kSyntax = {"{",  "}",    "[",      "]",    ",",    ":",     "\"",      "\\",   "\\u", "\\ud800", "-",
-                                                   "1e", "null", "\"F32\"", "true", "[]", "{}", "\xff", "\"shape\":", "9223372036854775807",
-                                                   "18446744073709551615", "\"__metadata__\":{}", "0"};
+  static const std::vector<std::string> kSyntax = {"{",
+                                                   "}",
+                                                   "[",
+                                                   "]",
+                                                   ",",
+                                                   ":",
+                                                   "\"",
+                                                   "\\",
+                                                   "\\u",
+                                                   "\\ud800",
+                                                   "-",
+                                                   "1e",
+                                                   "null",
+                                                   "\"F32\"",
+                                                   "true",
+                                                   "[]",
+                                                   "{}",
+                                                   "\xff",
+                                                   "\"shape\":",
+                                                   "9223372036854775807",
+                                                   "18446744073709551615",
+                                                   "\"__metadata__\":{}",
+                                                   "0"};
   for (std::size_t damage = 1 + below(4); damage > 0; --damage) {
     if (file.empty()) return file;
     const std::size_t at = below(file.size());
@@ -190,14 +213,15 @@ TEST_P(SafetensorsBomb, CostsLittleMemoryAndTime) {
 INSTANTIATE_TEST_SUITE_P(All, SafetensorsBomb,
                          testing::Values(Bomb{"OneLongName", R"({")", "nnnnnnnnnnnnnnnn", R"(":{}})"},
                                          Bomb{"OneLongEscapedName", R"({")", R"(\u0041)", R"(":{}})"},
-                                         Bomb{"OneLongMetadataValue", R"({"__metadata__":{"k":")", "vvvvvvvvvvvvvvvv", R"("}})"},
+                                         Bomb{"OneLongMetadataValue", R"({"__metadata__":{"k":")", "vvvvvvvvvvvvvvvv",
+                                              R"("}})"},
                                          Bomb{"Spaces", "{", "                ", "}"},
                                          Bomb{"Brackets", R"({"a":{"shape":[)", "[[[[[[[[[[[[[[[[", ""},
                                          Bomb{"Digits", R"({"a":{"shape":[)", "1111111111111111", "]}}"},
                                          Bomb{"Sizes", R"({"a":{"shape":[0)", ",1,1,1,1,1,1,1,1", "]}}"},
                                          Bomb{"Backslashes", R"({")", R"(\\\\\\\\\\\\\\\\)", R"(":{}})"},
-                                         Bomb{"SameTensorName", "{", R"("a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},)",
-                                              R"("a":{}})"}),
+                                         Bomb{"SameTensorName", "{",
+                                              R"("a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},)", R"("a":{}})"}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Hand-made hostile files: each breaks one rule, each is refused, each with its own words (QUALITY: malicious weight files).
+// Hand-made hostile files: each breaks one rule, each is refused, each with its own words (QUALITY: malicious weight
+// files).
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -28,6 +29,9 @@ struct Attack {
   friend void PrintTo(const Attack& attack, std::ostream* out) { *out << attack.name; }
 };
 
+const std::string kFour = R"({"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
+const std::string kEmptyA = R"("a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
+
 std::string data(std::size_t bytes) { return std::string(bytes, '\0'); }
 
 /// One F32 tensor of four bytes whose description is `fields`.
@@ -37,11 +41,11 @@ std::string tensor_with(const std::string& fields) { return raw_safetensors(R"({
 std::string header(const std::string& json) { return raw_safetensors(json, data(4)); }
 
 /// A correct tensor of four bytes named by JSON text.
-std::string named(const std::string& name_json) { return header("{" + name_json + R"(:{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})"); }
+std::string named(const std::string& name_json) { return header("{" + name_json + ":" + kFour + "}"); }
 
 /// Correct but for the metadata.
 std::string metadata(const std::string& json) {
-  return header(R"({"__metadata__":)" + json + R"(,"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})");
+  return header(R"({"__metadata__":)" + json + R"(,"a":)" + kFour + "}");
 }
 
 std::string two_tensors(const char* first_offsets, const char* second_offsets, std::size_t data_bytes) {
@@ -65,7 +69,7 @@ std::string many_metadata(std::size_t count) {
 }
 
 std::vector<Attack> attacks() {
-  const std::string good = R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})";
+  const std::string good = R"({"a":)" + kFour + "}";
   return {
       // The length in front.
       {"NoBytes", "", "0 bytes are too few"},
@@ -89,13 +93,12 @@ std::vector<Attack> attacks() {
       {"TensorIsAString", header(R"({"a":"F32"})"), "'{' is expected"},
       {"TensorIsNull", header(R"({"a":null})"), "'{' is expected"},
       {"DeepNesting", header(R"({"a":)" + std::string(100'000, '[')), "'{' is expected"},
-      {"NestedShape", tensor_with(R"("dtype":"F32","shape":[[1]],"data_offsets":[0,4])"), "a size in a shape is not a whole number"},
+      {"NestedShape", tensor_with(R"("dtype":"F32","shape":[[1]],"data_offsets":[0,4])"),
+       "a size in a shape is not a whole number"},
       // Names.
       {"EmptyName", named(R"("")"), "a tensor has an empty name"},
-      {"NameTwice", raw_safetensors(R"({"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", data(4)),
-       "tensor \"a\" comes twice"},
-      {"NameTwiceByAnEscape", raw_safetensors(R"({"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"\u0061":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", data(4)),
-       "tensor \"a\" comes twice"},
+      {"NameTwice", header("{" + kEmptyA + R"(,"a":)" + kFour + "}"), "tensor \"a\" comes twice"},
+      {"NameTwiceByAnEscape", header("{" + kEmptyA + R"(,"\u0061":)" + kFour + "}"), "tensor \"a\" comes twice"},
       {"NameClimbsUp", named(R"("../../etc/passwd")"), "has a '..' in it"},
       {"NameClimbsUpInside", named(R"("layer/..")"), "has a '..' in it"},
       {"NameClimbsUpByBackslash", named(R"("a\\..\\b")"), "has a '..' in it"},
@@ -118,35 +121,57 @@ std::vector<Attack> attacks() {
       {"NoShape", tensor_with(R"("dtype":"F32","data_offsets":[0,4])"), "has no shape"},
       {"NoOffsets", tensor_with(R"("dtype":"F32","shape":[1])"), "has no data_offsets"},
       {"DtypeTwice", tensor_with(R"("dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4])"), "has dtype twice"},
-      {"OffsetsTwice", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[0,0],"data_offsets":[0,4])"), "has data_offsets twice"},
-      {"UnknownKey", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[0,4],"strides":[1])"), "has the unknown key \"strides\""},
-      {"UnknownDtype", tensor_with(R"("dtype":"C64","shape":[1],"data_offsets":[0,4])"), "has the dtype \"C64\"; readable are F32,"},
+      {"OffsetsTwice", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[0,0],"data_offsets":[0,4])"),
+       "has data_offsets twice"},
+      {"UnknownKey", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[0,4],"strides":[1])"),
+       "has the unknown key \"strides\""},
+      {"UnknownDtype", tensor_with(R"("dtype":"C64","shape":[1],"data_offsets":[0,4])"),
+       "has the dtype \"C64\"; readable are F32,"},
       {"DtypeInLowerCase", tensor_with(R"("dtype":"f32","shape":[1],"data_offsets":[0,4])"), "has the dtype \"f32\""},
       {"DtypeANumber", tensor_with(R"("dtype":4,"shape":[1],"data_offsets":[0,4])"), "a string is expected"},
       // Numbers.
-      {"NegativeSize", tensor_with(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])"), "a size in a shape is not a whole number"},
-      {"FractionalSize", tensor_with(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])"), "a size in a shape is not a whole number"},
-      {"ExponentSize", tensor_with(R"("dtype":"F32","shape":[1e0],"data_offsets":[0,4])"), "a size in a shape is not a whole number"},
-      {"LeadingZero", tensor_with(R"("dtype":"F32","shape":[01],"data_offsets":[0,4])"), "a size in a shape is not a whole number"},
-      {"SizeOf65Bits", tensor_with(R"("dtype":"F32","shape":[18446744073709551617],"data_offsets":[0,4])"), "a size in a shape does not fit 64 bits"},
-      {"SizeOf64Bits", tensor_with(R"("dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,4])"), "a size in a shape does not fit 63 bits"},
-      {"OffsetOf65Bits", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[0,99999999999999999999])"), "a data offset does not fit 64 bits"},
-      {"NegativeOffset", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[-4,0])"), "a data offset is not a whole number"},
-      {"OneOffset", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[0])"), "has 1 data offsets instead of two"},
-      {"ThreeOffsets", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[0,4,4])"), "has more than two data offsets"},
-      {"TooManyDimensions", tensor_with(R"("dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4])"), "has more than 8 dimensions"},
+      {"NegativeSize", tensor_with(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])"),
+       "a size in a shape is not a whole number"},
+      {"FractionalSize", tensor_with(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])"),
+       "a size in a shape is not a whole number"},
+      {"ExponentSize", tensor_with(R"("dtype":"F32","shape":[1e0],"data_offsets":[0,4])"),
+       "a size in a shape is not a whole number"},
+      {"LeadingZero", tensor_with(R"("dtype":"F32","shape":[01],"data_offsets":[0,4])"),
+       "a size in a shape is not a whole number"},
+      {"SizeOf65Bits", tensor_with(R"("dtype":"F32","shape":[18446744073709551617],"data_offsets":[0,4])"),
+       "a size in a shape does not fit 64 bits"},
+      {"SizeOf64Bits", tensor_with(R"("dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,4])"),
+       "a size in a shape does not fit 63 bits"},
+      {"OffsetOf65Bits", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[0,99999999999999999999])"),
+       "a data offset does not fit 64 bits"},
+      {"NegativeOffset", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[-4,0])"),
+       "a data offset is not a whole number"},
+      {"OneOffset", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[0])"),
+       "has 1 data offsets instead of two"},
+      {"ThreeOffsets", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[0,4,4])"),
+       "has more than two data offsets"},
+      {"TooManyDimensions", tensor_with(R"("dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4])"),
+       "has more than 8 dimensions"},
       // Shapes against bytes.
-      {"ShapeWrapsToFourBytes", tensor_with(R"("dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4])"), "more than 64 bits of bytes"},
-      {"ShapeBomb", tensor_with(R"("dtype":"F32","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,4])"), "more than 64 bits of bytes"},
-      {"ShapeOverflowsBeforeAZero", tensor_with(R"("dtype":"F32","shape":[9223372036854775807,9223372036854775807,0],"data_offsets":[0,0])"),
+      {"ShapeWrapsToFourBytes", tensor_with(R"("dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4])"),
        "more than 64 bits of bytes"},
-      {"ShapeLargerThanBytes", tensor_with(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), "has 4 bytes, its shape (2) of F32 needs 8"},
-      {"ShapeSmallerThanBytes", tensor_with(R"("dtype":"U8","shape":[3],"data_offsets":[0,4])"), "has 4 bytes, its shape (3) of U8 needs 3"},
-      {"HalfAnElement", tensor_with(R"("dtype":"F64","shape":[1],"data_offsets":[0,4])"), "its shape (1) of F64 needs 8"},
+      {"ShapeBomb", tensor_with(R"("dtype":"F32","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,4])"),
+       "more than 64 bits of bytes"},
+      {"ShapeOverflowsBeforeAZero",
+       tensor_with(R"("dtype":"F32","shape":[9223372036854775807,9223372036854775807,0],"data_offsets":[0,0])"),
+       "more than 64 bits of bytes"},
+      {"ShapeLargerThanBytes", tensor_with(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"),
+       "has 4 bytes, its shape (2) of F32 needs 8"},
+      {"ShapeSmallerThanBytes", tensor_with(R"("dtype":"U8","shape":[3],"data_offsets":[0,4])"),
+       "has 4 bytes, its shape (3) of U8 needs 3"},
+      {"HalfAnElement", tensor_with(R"("dtype":"F64","shape":[1],"data_offsets":[0,4])"),
+       "its shape (1) of F64 needs 8"},
       // Places.
       {"EndsBeforeItBegins", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])"), "ends before it begins"},
-      {"EndsBehindTheFile", tensor_with(R"("dtype":"F32","shape":[2],"data_offsets":[0,8])"), "ends at byte 8 of the data, which has 4"},
-      {"OffsetsOfAllBits", tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[18446744073709551611,18446744073709551615])"),
+      {"EndsBehindTheFile", tensor_with(R"("dtype":"F32","shape":[2],"data_offsets":[0,8])"),
+       "ends at byte 8 of the data, which has 4"},
+      {"OffsetsOfAllBits",
+       tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[18446744073709551611,18446744073709551615])"),
        "ends at byte 18446744073709551615 of the data"},
       {"SameBytesTwice", two_tensors("[0,4]", "[0,4]", 4), "tensor \"b\" overlaps the one before it"},
       {"PartlyTheSameBytes", two_tensors("[0,4]", "[2,6]", 6), "tensor \"b\" overlaps the one before it"},
@@ -154,7 +179,8 @@ std::vector<Attack> attacks() {
       {"HoleInFront", two_tensors("[1,5]", "[5,9]", 9), "1 bytes before tensor \"a\" belong to no tensor"},
       {"BytesAtTheEnd", two_tensors("[0,4]", "[4,8]", 11), "3 bytes at the end belong to no tensor"},
       {"DataWithoutTensors", header("{}"), "4 bytes at the end belong to no tensor"},
-      {"EmptyTensorOutside", raw_safetensors(R"({"a":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}})", ""), "ends at byte 4 of the data, which has 0"},
+      {"EmptyTensorOutside", raw_safetensors(R"({"a":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}})", ""),
+       "ends at byte 4 of the data, which has 0"},
       {"DataCut", raw_safetensors(good, data(3)), "ends at byte 4 of the data, which has 3"},
       // Metadata.
       {"MetadataTwice", header(R"({"__metadata__":{},"__metadata__":{}})"), "__metadata__ comes twice"},
@@ -164,7 +190,8 @@ std::vector<Attack> attacks() {
       {"MetadataAnArray", metadata(R"(["k"])"), "'{' is expected"},
       // Numbers of things.
       {"TooManyTensors", many_tensors(65'537), "more than 65536 tensors"},
-      {"TooMuchText", raw_safetensors("{\"" + std::string(33 << 20, 'n') + "\":{}}", ""), "more than 33554432 bytes of names and metadata"},
+      {"TooMuchText", raw_safetensors("{\"" + std::string(33 << 20, 'n') + "\":{}}", ""),
+       "more than 33554432 bytes of names and metadata"},
       {"TooManyMetadataEntries", many_metadata(65'537), "more than 65536 metadata entries"},
   };
 }
@@ -178,7 +205,8 @@ TEST_P(SafetensorsAttack, IsRefusedWithItsOwnError) {
   const std::string error = error_text([&] { SafetensorsFile::open(path); });
   EXPECT_THAT(error, HasSubstr(path + " is not a valid safetensors file: "));
   EXPECT_THAT(error, HasSubstr(GetParam().error));
-  EXPECT_TRUE(std::none_of(error.begin(), error.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; })) << "one line, printable";
+  EXPECT_TRUE(std::none_of(error.begin(), error.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
+      << "one line, printable";
   EXPECT_LT(error.size(), 400u);
 }
 
@@ -200,9 +228,9 @@ TEST(SafetensorsAttacks, AreManyAndNotOneTwice) {
 TEST(SafetensorsAttacks, StartFromFilesThatAreRead) {
   const TemporaryFolder folder;
   const std::string path = folder / "good.safetensors";
-  for (const std::string& good :
-       {tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"), named(R"("a..b/...")"), metadata(R"({"k":"1"})"),
-        two_tensors("[0,4]", "[4,8]", 8), two_tensors("[4,8]", "[0,4]", 8), many_tensors(65'536), many_metadata(65'536)}) {
+  for (const std::string& good : {tensor_with(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"),
+                                  named(R"("a..b/...")"), metadata(R"({"k":"1"})"), two_tensors("[0,4]", "[4,8]", 8),
+                                  two_tensors("[4,8]", "[0,4]", 8), many_tensors(65'536), many_metadata(65'536)}) {
     write_bytes(path, good);
     EXPECT_EQ(error_text([&] { SafetensorsFile::open(path); }), "(no error)") << good.substr(0, 200);
   }

@@ -1,4 +1,5 @@
-// What is written is read back, bit for bit, by this program and by the format's reference implementation, and the other way round.
+// What is written is read back, bit for bit, by this program and by the format's reference implementation, and the
+// other way round.
 
 #include "weights/safetensors.h"
 
@@ -58,10 +59,11 @@ TEST_F(Safetensors, KeepsEveryTypeBitForBit) {
   const std::vector<std::int32_t> i32 = {INT32_MIN, -1, INT32_MAX};
   const std::vector<std::int64_t> i64 = {INT64_MIN, INT64_MAX};
   const std::vector<std::uint8_t> u8 = {0, 127, 255, 3, 4};
-  const auto file = written({view("u8", SafetensorsType::kU8, {5}, u8), view("f32", SafetensorsType::kF32, {2, 3}, f32),
-                             view("f64", SafetensorsType::kF64, {2, 1}, f64), view("bf16", SafetensorsType::kBf16, {3}, halves),
-                             view("f16", SafetensorsType::kF16, {1, 3, 1}, halves), view("i32", SafetensorsType::kI32, {3}, i32),
-                             view("i64", SafetensorsType::kI64, {2}, i64)});
+  const auto file =
+      written({view("u8", SafetensorsType::kU8, {5}, u8), view("f32", SafetensorsType::kF32, {2, 3}, f32),
+               view("f64", SafetensorsType::kF64, {2, 1}, f64), view("bf16", SafetensorsType::kBf16, {3}, halves),
+               view("f16", SafetensorsType::kF16, {1, 3, 1}, halves), view("i32", SafetensorsType::kI32, {3}, i32),
+               view("i64", SafetensorsType::kI64, {2}, i64)});
   ASSERT_EQ(file.tensors().size(), 7u);
   EXPECT_THAT(file.find("f32")->shape, ElementsAre(2, 3));
   EXPECT_EQ(file.find("f32")->type, SafetensorsType::kF32);
@@ -90,8 +92,9 @@ TEST_F(Safetensors, AlignsEveryTensorToItsType) {
 
 TEST_F(Safetensors, KeepsScalarsEmptyTensorsAndEmptyFiles) {
   const std::vector<float> one = {7.0f}, none;
-  const auto file = written({view("empty", SafetensorsType::kF32, {3, 0, 2}, none), view("scalar", SafetensorsType::kF32, {}, one),
-                             view("empty too", SafetensorsType::kF32, {0}, none)});
+  const auto file =
+      written({view("empty", SafetensorsType::kF32, {3, 0, 2}, none), view("scalar", SafetensorsType::kF32, {}, one),
+               view("empty too", SafetensorsType::kF32, {0}, none)});
   EXPECT_THAT(file.find("empty")->shape, ElementsAre(3, 0, 2));
   EXPECT_THAT(file.read_floats("scalar", {}), ElementsAre(7.0f));
   EXPECT_TRUE(file.read_floats("empty too", {0}).empty());
@@ -102,10 +105,12 @@ TEST_F(Safetensors, KeepsScalarsEmptyTensorsAndEmptyFiles) {
 TEST_F(Safetensors, KeepsNamesAndMetadataInAnyScript) {
   const std::vector<float> one = {1.0f};
   const std::string control = "tab\t newline\n quote\" backslash\\ bell\a nul" + std::string(1, '\0') + " end";
-  const Metadata metadata = {{"Ключ", "значение"}, {"🂡", "ace of spades \xF0\x9F\x82\xA1"}, {"control", control}, {"", "empty key"}};
-  const auto file = written({view("слой/веса", SafetensorsType::kF32, {1}, one), view("层/\"权重\"", SafetensorsType::kF32, {1}, one),
-                             view(std::string(5000, 'n'), SafetensorsType::kF32, {1}, one)},
-                            metadata);
+  const Metadata metadata = {
+      {"Ключ", "значение"}, {"🂡", "ace of spades \xF0\x9F\x82\xA1"}, {"control", control}, {"", "empty key"}};
+  const auto file =
+      written({view("слой/веса", SafetensorsType::kF32, {1}, one), view("层/\"权重\"", SafetensorsType::kF32, {1}, one),
+               view(std::string(5000, 'n'), SafetensorsType::kF32, {1}, one)},
+              metadata);
   EXPECT_EQ(file.metadata(), metadata);
   EXPECT_NE(file.find("слой/веса"), nullptr);
   EXPECT_NE(file.find("层/\"权重\""), nullptr);
@@ -124,7 +129,8 @@ TEST_F(Safetensors, ReadsEscapesAndAnyOrderOfKeys) {
 
 TEST_F(Safetensors, WritesTheSameBytesForTheSameTensors) {
   const std::vector<float> values = {1, 2, 3, 4};
-  const std::vector<TensorView> tensors = {view("b", SafetensorsType::kF32, {4}, values), view("a", SafetensorsType::kF32, {2, 2}, values)};
+  const std::vector<TensorView> tensors = {view("b", SafetensorsType::kF32, {4}, values),
+                                           view("a", SafetensorsType::kF32, {2, 2}, values)};
   write_safetensors(path_, tensors, {{"x", "1"}, {"y", "2"}});
   write_safetensors(folder_ / "again", tensors, {{"y", "2"}, {"x", "1"}});
   EXPECT_EQ(read_bytes(path_), read_bytes(folder_ / "again"));
@@ -134,8 +140,9 @@ TEST_F(Safetensors, ReadsEveryFloatingPointTypeAsFp32) {
   const std::vector<double> f64 = {1.0 / 3, -2.5};
   const std::vector<std::uint16_t> bf16 = {0x3f80, 0xc020};
   const std::vector<std::uint16_t> f16 = {0x3c00, 0xc100, 0x0001, 0x83ff, 0x7bff, 0x8000};
-  const auto file = written({view("f64", SafetensorsType::kF64, {2}, f64), view("bf16", SafetensorsType::kBf16, {2}, bf16),
-                             view("f16", SafetensorsType::kF16, {6}, f16)});
+  const auto file =
+      written({view("f64", SafetensorsType::kF64, {2}, f64), view("bf16", SafetensorsType::kBf16, {2}, bf16),
+               view("f16", SafetensorsType::kF16, {6}, f16)});
   EXPECT_THAT(file.read_floats("f64", {2}), ElementsAre(static_cast<float>(1.0 / 3), -2.5f));
   EXPECT_THAT(file.read_floats("bf16", {2}), ElementsAre(1.0f, -2.5f));
   const auto halves = file.read_floats("f16", {6});
@@ -164,9 +171,10 @@ TEST_F(Safetensors, RefusesFloatsThatAreNotWhatTheModelNeeds) {
   const std::vector<double> f64 = {1e39};
   const std::vector<std::uint16_t> f16 = {0x7c00}, bf16 = {0x7fc0};
   const std::vector<std::int64_t> i64 = {1};
-  const auto file = written({view("nan", SafetensorsType::kF32, {3}, f32), view("inf", SafetensorsType::kF32, {1}, infinite),
-                             view("large", SafetensorsType::kF64, {1}, f64), view("f16", SafetensorsType::kF16, {1}, f16),
-                             view("bf16", SafetensorsType::kBf16, {1}, bf16), view("i64", SafetensorsType::kI64, {1}, i64)});
+  const auto file =
+      written({view("nan", SafetensorsType::kF32, {3}, f32), view("inf", SafetensorsType::kF32, {1}, infinite),
+               view("large", SafetensorsType::kF64, {1}, f64), view("f16", SafetensorsType::kF16, {1}, f16),
+               view("bf16", SafetensorsType::kBf16, {1}, bf16), view("i64", SafetensorsType::kI64, {1}, i64)});
   const auto refusal = [&](const char* name, std::vector<std::int64_t> shape) {
     return error_text([&] { file.read_floats(name, shape); });
   };
@@ -188,7 +196,8 @@ TEST_F(Safetensors, IsRefusedByTheWriterWhereTheReaderWouldRefuse) {
   const auto tensor = [&](std::string name, std::vector<std::int64_t> shape = {2}) {
     return view(std::move(name), SafetensorsType::kF32, std::move(shape), two);
   };
-  EXPECT_THAT(refusal({tensor("a"), tensor("a")}), AllOf(HasSubstr("cannot write " + path_), HasSubstr("\"a\" comes twice")));
+  EXPECT_THAT(refusal({tensor("a"), tensor("a")}),
+              AllOf(HasSubstr("cannot write " + path_), HasSubstr("\"a\" comes twice")));
   EXPECT_THAT(refusal({tensor("")}), HasSubstr("empty name"));
   EXPECT_THAT(refusal({tensor("__metadata__")}), HasSubstr("reserved"));
   EXPECT_THAT(refusal({tensor("\xff")}), HasSubstr("not UTF-8"));
@@ -242,8 +251,8 @@ TEST(SafetensorsGolden, ReadsAFileOfTheReferenceImplementation) {
 }
 
 TEST(SafetensorsGolden, WritesWhatTheReferenceImplementationReads) {
-  // The same tensors as in the golden file give the same bytes but for the order of tensors in the header; see the script, which
-  // also checks a file of ours: make_safetensors_golden.py --check FILE.
+  // The same tensors as in the golden file give the same bytes but for the order of tensors in the header; see the
+  // script, which also checks a file of ours: make_safetensors_golden.py --check FILE.
   TemporaryFolder folder;
   const auto golden = SafetensorsFile::open(CUDACARDS_SOURCE_DIR "/tests/golden/safetensors_python.safetensors");
   write_safetensors(folder / "ours", golden.tensors(), golden.metadata());
