@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "host/ops/cpu/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
@@ -15,7 +16,7 @@ Dropout::Dropout(float rate) : rate(rate) {
 Shape Dropout::infer_shape(std::span<const Shape> src) const { return only_source(src); }
 
 std::span<const Implementation> Dropout::implementations(DeviceKind device) const {
-  static const std::array kCpu = {kReferenceDropout};
+  static const std::array kCpu = {kCpuDropout, kReferenceDropout};
   if (device != DeviceKind::kCpu) return {};
   return kCpu;
 }

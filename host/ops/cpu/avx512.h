@@ -1,5 +1,8 @@
 #pragma once
-// Sixteen floats at a time: loads and stores of both storage types. Only for files that are compiled where AVX-512 is.
+// Sixteen floats at a time: loads and stores of both storage types, where the compiler may use AVX-512.
+
+#if defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512BW__) && defined(__AVX512DQ__)
+#define CUDACARDS_AVX512 1
 
 // GCC 12 takes the deliberately undefined operands inside its own intrinsics for uninitialised variables (GCC bug 105593).
 #pragma GCC diagnostic push
@@ -41,3 +44,7 @@ inline __m512i load_bytes(const std::uint8_t* p) {
 inline __m512i lane_numbers() { return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15); }
 
 }  // namespace cudacards::cpu
+
+#else
+#define CUDACARDS_AVX512 0
+#endif

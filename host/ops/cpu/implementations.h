@@ -1,5 +1,5 @@
 #pragma once
-// Vectorised loops for what oneDNN has only with another treatment of NaN or of equals.
+// Vectorised loops for what oneDNN does not have, or only with another treatment of NaN or of equals.
 
 #include "host/ops/operation.h"
 
@@ -8,5 +8,6 @@ namespace cudacards {
 extern const Implementation kCpuMaxPool;
 extern const Implementation kCpuActivation;
 extern const Implementation kCpuAdd;
+extern const Implementation kCpuDropout;
 
 }  // namespace cudacards

@@ -8,12 +8,12 @@
 #include <cstring>
 #include <utility>
 
+#include "host/ops/cpu/avx512.h"
 #include "host/ops/cpu/weights_gradient.h"
 #include "host/runtime/buffer.h"
 #include "host/runtime/error.h"
 
 #if CUDACARDS_AVX512
-#include "host/ops/cpu/avx512.h"
 
 namespace cudacards::cpu {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "host/ops/cpu/avx512.h"
 #include "host/ops/cpu/data_gradient.h"
 #include "host/ops/cpu/weights_gradient.h"
 #include "host/runtime/error.h"

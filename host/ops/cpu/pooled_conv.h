@@ -7,13 +7,6 @@
 
 #include "kernels/base/verdict.h"
 
-/// The sparse gradients are written for AVX-512.
-#if defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512BW__) && defined(__AVX512DQ__)
-#define CUDACARDS_AVX512 1
-#else
-#define CUDACARDS_AVX512 0
-#endif
-
 namespace cudacards::cpu {
 
 /// One picture: src (H,W,C) -> convolution (H,W,K) -> dst (H/2, W/2, K).

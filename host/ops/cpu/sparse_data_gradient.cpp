@@ -5,6 +5,7 @@
 //   3. flush: rows that no later winner reaches go to diff_src; the last two move to the top for the next strip.
 // Limit: 9 fused multiply-adds need 11 loads, so 5.5 cycles a winner and sixteen channels against 36 * 0.5 of the dense convolution.
 
+#include "host/ops/cpu/avx512.h"
 #include "host/ops/cpu/data_gradient.h"
 
 #include <algorithm>
@@ -16,7 +17,6 @@
 #include "host/runtime/error.h"
 
 #if CUDACARDS_AVX512
-#include "host/ops/cpu/avx512.h"
 
 namespace cudacards::cpu {
 namespace {
@@ -86,24 +86,34 @@ Scratch SparseDataGradient::carve(void* scratch) const {
 
 template <class T>
 void SparseDataGradient::list_winners(const T* diff_dst, const std::uint8_t* winners, int rows, const Scratch& lists) const {
+  constexpr int kVectors = kFilterBlock / kLanes;
   const int windows = rows * conv_.pooled_w();
   std::int32_t* counts = lists.counts;
   for (int block = 0; block < conv_.k; block += filter_block_) {
-    const int end = std::min(block + filter_block_, conv_.k);
+    const int vectors = std::min(filter_block_, conv_.k - block) / kLanes;
     float* gradients = lists.gradients + std::ptrdiff_t{block} * strip_ * conv_.pooled_w();
     std::int32_t* filters = lists.filters + std::ptrdiff_t{block} * strip_ * conv_.pooled_w();
+    __m512i offsets[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      const __m512i k = _mm512_add_epi32(lane_numbers(), _mm512_set1_epi32(block + v * kLanes));
+      offsets[v] = _mm512_mullo_epi32(k, _mm512_set1_epi32(kTaps * kLanes));
+    }
     for (int window = 0; window < windows; ++window) {
-      const T* diff = diff_dst + std::ptrdiff_t{window} * conv_.k;
-      const std::uint8_t* where = winners + std::ptrdiff_t{window} * conv_.k;
+      const std::ptrdiff_t at = std::ptrdiff_t{window} * conv_.k + block;
+      __m512 d[kVectors];
+      __m512i where[kVectors];
+      for (int v = 0; v < vectors; ++v) {
+        d[v] = load(diff_dst + at + v * kLanes);
+        // A gradient of zero won nowhere.
+        const __mmask16 zero = _mm512_cmp_ps_mask(d[v], _mm512_setzero_ps(), _CMP_EQ_OQ);
+        where[v] = _mm512_mask_mov_epi32(load_bytes(winners + at + v * kLanes), zero, _mm512_set1_epi32(kBlocked));
+      }
       for (int place = 0; place < kPlaces; ++place) {
         std::int32_t count = 0;
-        for (int k = block; k < end; k += kLanes) {
-          const __m512 d = load(diff + k);
-          const __mmask16 here = _mm512_cmpeq_epi32_mask(load_bytes(where + k), _mm512_set1_epi32(place)) &
-                                 _mm512_cmp_ps_mask(d, _mm512_setzero_ps(), _CMP_NEQ_UQ);
-          const __m512i offsets = _mm512_mullo_epi32(_mm512_add_epi32(lane_numbers(), _mm512_set1_epi32(k)), _mm512_set1_epi32(kTaps * kLanes));
-          _mm512_storeu_ps(gradients + count, _mm512_maskz_compress_ps(here, d));
-          _mm512_storeu_si512(filters + count, _mm512_maskz_compress_epi32(here, offsets));
+        for (int v = 0; v < vectors; ++v) {
+          const __mmask16 here = _mm512_cmpeq_epi32_mask(where[v], _mm512_set1_epi32(place));
+          _mm512_storeu_ps(gradients + count, _mm512_maskz_compress_ps(here, d[v]));
+          _mm512_storeu_si512(filters + count, _mm512_maskz_compress_epi32(here, offsets[v]));
           count += std::popcount(static_cast<unsigned>(here));
         }
         gradients += count;

@@ -5,6 +5,7 @@
 //   3. accumulate: for each filter, 9 * vectors sums <- memory, sums += gradient * pixels around the place, sums -> memory.
 // Limit with two vectors: 18 fused multiply-adds need 20 loads, so 10 cycles a winner and 32 channels against 72 * 0.5 of the dense one.
 
+#include "host/ops/cpu/avx512.h"
 #include "host/ops/cpu/weights_gradient.h"
 
 #include <algorithm>
@@ -14,7 +15,6 @@
 #include "host/runtime/buffer.h"
 
 #if CUDACARDS_AVX512
-#include "host/ops/cpu/avx512.h"
 
 namespace cudacards::cpu {
 namespace {
