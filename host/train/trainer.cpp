@@ -68,9 +68,9 @@ class Trainer {
   /// A full disk or a folder that cannot be written shows before any work.
   void save_first() { save_last(); }
 
-  TrainResult run(const std::atomic<int>* stop) {
+  TrainResult run(const TrainOptions& options) {
     while (state_.epoch < config_.epochs && !out_of_patience()) {
-      if (!train_epoch(stop)) {
+      if (!train_epoch(options)) {
         save_last();
         return {run_, epochs_, true};
       }
@@ -84,7 +84,7 @@ class Trainer {
   bool out_of_patience() const { return config_.patience > 0 && state_.epochs_without_improvement >= config_.patience; }
 
   /// False when it was stopped before the epoch's end.
-  bool train_epoch(const std::atomic<int>* stop) {
+  bool train_epoch(const TrainOptions& options) {
     epoch_start_ = Clock::now();
     waited_before_ = loader_.seconds_waited();
     images_trained_ = 0;
@@ -92,7 +92,8 @@ class Trainer {
       train_step(loader_.batch(state_.epoch, state_.step_in_epoch));
       report_step();
       if (config_.checkpoint_steps > 0 && state_.step % static_cast<std::uint64_t>(config_.checkpoint_steps) == 0) save_last();
-      if (stop != nullptr && *stop != 0) return false;
+      if (options.on_step) options.on_step(state_.step);
+      if (options.stop_requested != nullptr && *options.stop_requested != 0) return false;
     }
     return true;
   }
@@ -246,7 +247,7 @@ TrainResult train(const TrainOptions& options) {
   if (!resumes) write_text_file(run + "/run.toml", to_toml(config));
   Trainer trainer(config, run, load_training_data(config, progress), progress);
   resumes ? trainer.resume() : trainer.save_first();
-  return trainer.run(options.stop_requested);
+  return trainer.run(options);
 }
 
 }  // namespace cudacards

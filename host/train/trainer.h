@@ -2,6 +2,7 @@
 // A run from configuration to checkpoints: folder in, trained model out.
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct TrainOptions {
   std::string resume;                            // run folder; empty: a new run
   bool quiet = false;
   const std::atomic<int>* stop_requested = nullptr;  // set to non-zero by a signal handler: finish the step, save, return
+  std::function<void(std::uint64_t step)> on_step;   // called after each optimizer step with how many there have been
 };
 
 struct TrainResult {
