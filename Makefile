@@ -5,7 +5,10 @@ JOBS  := $(shell nproc)
 DATA :=
 ARCH := cnn
 # Without DATA the CNN learns the generated deck, in a size and time that suit two cores.
-ARGS := $(if $(DATA),,--image-size 96 --epochs 12)
+ARGS := $(if $(DATA),,--image-size 96 --epochs 20)
+
+# make bench PEERS="--pytorch python3 --keras python3": interpreters that have them
+PEERS :=
 
 .PHONY: help deps configure build train test test-long bench format clean
 
@@ -44,7 +47,8 @@ test-long: configure
 bench: deps
 	@cmake --preset bench
 	@cmake --build build-bench -j $(JOBS)
-	@bench/run.sh build-bench
+	@build-bench/bench/bench_ops
+	@bench/compare_cpu.py --build build-bench $(PEERS)
 
 format:
 	@git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i
