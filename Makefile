@@ -33,7 +33,7 @@ build: configure
 
 train: build
 	@run=$$($(BUILD)/cudacards train $(if $(DATA),"$(DATA)") --arch $(ARCH) $(ARGS)) && \
-	 $(BUILD)/cudacards eval "$$run" && \
+	 $(BUILD)/cudacards eval "$$run" $(if $(DATA),--data "$(DATA)",--data data/deck --split test) && \
 	 echo "The run is in $$run; try: $(BUILD)/cudacards predict $$run picture.jpg"
 
 test: configure
