@@ -69,11 +69,10 @@ struct Loader::State {
     return ticket.index + 1 < batches() ? Ticket{ticket.epoch, ticket.index + 1} : Ticket{ticket.epoch + 1, 0};
   }
 
-  /// Call with the mutex held and nothing in progress.
+  /// Into the current slot. Call with the mutex held and nothing in progress.
   void request(const Ticket& ticket) {
     wanted = ticket;
     done = false;
-    slot = (slot + 1) % slots.size();
     changed.notify_all();
   }
 
@@ -83,7 +82,7 @@ struct Loader::State {
     const auto start = std::chrono::steady_clock::now();
     if (wanted) changed.wait(lock, ready);
     if (wanted != ticket) {
-      request(ticket);
+      request(ticket);  // takes the place of the batch that nobody asked for
       changed.wait(lock, ready);
     }
     waited += std::chrono::steady_clock::now() - start;
@@ -92,6 +91,7 @@ struct Loader::State {
       std::rethrow_exception(thrown);
     }
     const Batch& batch = slots[slot];
+    slot = (slot + 1) % slots.size();
     request(after(ticket));
     return batch;
   }

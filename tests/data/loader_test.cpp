@@ -159,15 +159,19 @@ TEST_F(LoaderTest, GivesTheSameBatchInAnyOrderOfAsking) {
   }
 }
 
+// The steps are strides through the batches: 1 asks for what has been prepared, 3 never does.
 TEST_F(LoaderTest, KeepsABatchUntilTheOneAfterNextIsAskedFor) {
-  Loader one = loader({.batch = 4, .seed = 1, .shuffle = true, .augment = kAugment});
-  const Batch* before = &one.batch(0, 0);
-  Contents kept = contents(*before);
-  for (std::int64_t i = 1; i < 30; ++i) {
-    const Batch* now = &one.batch(i / one.batches(), i % one.batches());
-    ASSERT_EQ(contents(*before), kept);
-    before = now;
-    kept = contents(*now);
+  for (const std::int64_t stride : {1, 3}) {
+    Loader one = loader({.batch = 4, .seed = 1, .shuffle = true, .augment = kAugment});
+    const Batch* before = &one.batch(0, 0);
+    Contents kept = contents(*before);
+    for (std::int64_t i = stride; i < 30 * stride; i += stride) {
+      const Batch* now = &one.batch(i / one.batches(), i % one.batches());
+      EXPECT_NE(now, before) << "stride " << stride;
+      ASSERT_EQ(contents(*before), kept) << "stride " << stride;
+      before = now;
+      kept = contents(*now);
+    }
   }
 }
 
