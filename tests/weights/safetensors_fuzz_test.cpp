@@ -211,9 +211,9 @@ TEST_P(SafetensorsBomb, CostsLittleMemoryAndTime) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, SafetensorsBomb,
-                         testing::Values(Bomb{"OneLongName", R"({")", "nnnnnnnnnnnnnnnn", R"(":{}})"},
-                                         Bomb{"OneLongEscapedName", R"({")", R"(\u0041)", R"(":{}})"},
-                                         Bomb{"OneLongMetadataValue", R"({"__metadata__":{"k":")", "vvvvvvvvvvvvvvvv",
+                         testing::Values(Bomb{"OneHugeName", R"({")", "nnnnnnnnnnnnnnnn", R"(":{}})"},
+                                         Bomb{"OneHugeEscapedName", R"({")", R"(\u0041)", R"(":{}})"},
+                                         Bomb{"OneHugeMetadataValue", R"({"__metadata__":{"k":")", "vvvvvvvvvvvvvvvv",
                                               R"("}})"},
                                          Bomb{"Spaces", "{", "                ", "}"},
                                          Bomb{"Brackets", R"({"a":{"shape":[)", "[[[[[[[[[[[[[[[[", ""},
