@@ -240,9 +240,16 @@ TEST(Plan, SaysWhyAnImplementationWasNotChosen) {
   Graph g = build_model("cnn", {.height = 16, .width = 16, .classes = 5});
   Parameters parameters(g);
   const Plan plan = Plan::make(g, parameters, {.batch = kBatch, .fuse = false});
+  int convolutions = 0;
   for (const auto& node : plan.nodes()) {
     for (const auto& refusal : node.refused) EXPECT_FALSE(refusal.reason.empty()) << node.name << " " << refusal.implementation;
+    if (node.name != "conv2d") continue;
+    ++convolutions;
+    ASSERT_FALSE(node.refused.empty());
+    EXPECT_EQ(node.refused.front().implementation, "onednn:pool-fused");
+    EXPECT_EQ(node.refused.front().reason, "no max pool behind it");
   }
+  EXPECT_EQ(convolutions, 1);
 }
 
 }  // namespace
