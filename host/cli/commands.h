@@ -1,6 +1,6 @@
 #pragma once
-// The commands, one file each. A command declares its options and leaves in `action` what to do; main() does it when the whole line
-// has been understood.
+// The commands, one file each. A command declares its options and leaves in `action` what to do; main() does it when
+// the whole line has been understood.
 
 #include <CLI/CLI.hpp>
 

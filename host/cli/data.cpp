@@ -92,7 +92,8 @@ void print_stats(const DatasetStats& stats) {
   }
   fmt::print("{}", table.to_string());
   for (const SplitStats& split : stats.splits) {
-    fmt::print("{}: {} pictures, {} to {} a class, {:.1f} on average\n", split.name, split.total, split.smallest, split.largest, split.mean);
+    fmt::print("{}: {} pictures, {} to {} a class, {:.1f} on average\n", split.name, split.total, split.smallest,
+               split.largest, split.mean);
   }
   constexpr std::size_t kShown = 5;
   for (std::size_t i = 0; i < std::min(stats.sizes.size(), kShown); ++i) {
@@ -152,7 +153,9 @@ void add_stats(CLI::App& data, Action& action) {
   auto stats = std::make_shared<StatsCommand>();
   CLI::App& command = *data.add_subcommand("stats", "Count pictures a class");
   add_folder(command, stats->folder);
-  command.add_option("--svg", stats->svg, "Draw a bar chart into this file too")->type_name("FILE")->default_str("none");
+  command.add_option("--svg", stats->svg, "Draw a bar chart into this file too")
+      ->type_name("FILE")
+      ->default_str("none");
   command.callback([stats, &action] { action = [stats] { return run_stats(*stats); }; });
 }
 
@@ -160,12 +163,16 @@ void add_make(CLI::App& data, Action& action) {
   auto make = std::make_shared<MakeCommand>();
   CLI::App& command = *data.add_subcommand("make", "Draw a deck: pictures of all 53 cards, for training without data");
   command.add_option("DIR", make->folder, "The folder to make")->required();
-  command.add_option("--per-class", make->deck.per_class, "Pictures a class in train; a fifth of it in valid and in test")
+  command
+      .add_option("--per-class", make->deck.per_class, "Pictures a class in train; a fifth of it in valid and in test")
       ->type_name("N")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   command.add_option("--seed", make->deck.seed, "Another seed, other pictures")->type_name("S")->capture_default_str();
-  command.add_option("--size", make->deck.size, "Pictures of N x N")->type_name("N")->check(CLI::Range(16, 4096))->capture_default_str();
+  command.add_option("--size", make->deck.size, "Pictures of N x N")
+      ->type_name("N")
+      ->check(CLI::Range(16, 4096))
+      ->capture_default_str();
   add_threads(command, make->threads);
   command.callback([make, &action] { action = [make] { return run_make(*make); }; });
 }

@@ -27,8 +27,8 @@ const char* picture_formats() {
 }
 
 std::string gpu_text(const GpuDevice& gpu) {
-  return fmt::format("cuda:{}: {}, compute capability {}.{}, {:.1f} GiB", gpu.index, gpu.name, gpu.arch.major, gpu.arch.minor,
-                     static_cast<double>(gpu.memory_bytes) / (1 << 30));
+  return fmt::format("cuda:{}: {}, compute capability {}.{}, {:.1f} GiB", gpu.index, gpu.name, gpu.arch.major,
+                     gpu.arch.minor, static_cast<double>(gpu.memory_bytes) / (1 << 30));
 }
 
 int run() {
@@ -50,7 +50,8 @@ int run() {
   for (const GpuDevice& gpu : gpus.devices) line("GPU", gpu_text(gpu));
   if (gpus.devices.empty()) line("GPU", "none: " + gpus.reason);
   const DeviceChoice choice = choose_device("auto");
-  line("--device auto", choice.reason.empty() ? name_of(choice.kind) : fmt::format("{}: {}", name_of(choice.kind), choice.reason));
+  line("--device auto",
+       choice.reason.empty() ? name_of(choice.kind) : fmt::format("{}: {}", name_of(choice.kind), choice.reason));
   return 0;
 }
 

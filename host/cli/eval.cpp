@@ -39,13 +39,17 @@ std::string to_json(const EvalReport& report) {
 }
 
 std::string to_table(const EvalReport& report) {
-  Table table({{"Class"}, {"Samples", Align::kRight}, {"Precision", Align::kRight}, {"Recall", Align::kRight}, {"F1", Align::kRight}});
+  Table table({{"Class"},
+               {"Samples", Align::kRight},
+               {"Precision", Align::kRight},
+               {"Recall", Align::kRight},
+               {"F1", Align::kRight}});
   for (const ClassReport& c : report.per_class) {
-    table.add({c.name, fmt::format("{}", c.samples), fmt::format("{:.3f}", c.precision()), fmt::format("{:.3f}", c.recall()),
-               fmt::format("{:.3f}", c.f1())});
+    table.add({c.name, fmt::format("{}", c.samples), fmt::format("{:.3f}", c.precision()),
+               fmt::format("{:.3f}", c.recall()), fmt::format("{:.3f}", c.f1())});
   }
-  return table.to_string() + fmt::format("{} samples: loss {:.4f}, accuracy {:.4f}, top-5 accuracy {:.4f}\n", report.samples, report.loss,
-                                         report.accuracy, report.top5_accuracy);
+  return table.to_string() + fmt::format("{} samples: loss {:.4f}, accuracy {:.4f}, top-5 accuracy {:.4f}\n",
+                                         report.samples, report.loss, report.accuracy, report.top5_accuracy);
 }
 
 int run(const EvalCommand& eval) {
@@ -59,10 +63,15 @@ int run(const EvalCommand& eval) {
 
 void add_eval(CLI::App& app, Action& action) {
   auto eval = std::make_shared<EvalCommand>();
-  CLI::App& command = *app.add_subcommand("eval", "Measure a model on labelled pictures: loss, top-1, top-5, each class");
+  CLI::App& command =
+      *app.add_subcommand("eval", "Measure a model on labelled pictures: loss, top-1, top-5, each class");
   add_inference(command, eval->inference);
-  command.add_option("--data", eval->data, "A folder with train/, valid/ and test/, or of class folders")->type_name("DIR")->required();
-  command.add_option("--split", eval->split, "Which of DIR's: train, valid or test; a bare folder of class folders is taken whole")
+  command.add_option("--data", eval->data, "A folder with train/, valid/ and test/, or of class folders")
+      ->type_name("DIR")
+      ->required();
+  command
+      .add_option("--split", eval->split,
+                  "Which of DIR's: train, valid or test; a bare folder of class folders is taken whole")
       ->type_name("NAME")
       ->check(CLI::IsMember({"train", "valid", "test"}))
       ->capture_default_str();

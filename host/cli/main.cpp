@@ -1,5 +1,5 @@
-// cudacards: the command line. Results go to standard output, everything else to standard error; exit code 0, 1 (it failed) or
-// 2 (it was asked wrongly).
+// cudacards: the command line. Results go to standard output, everything else to standard error; exit code 0, 1 (it
+// failed) or 2 (it was asked wrongly).
 
 #include <fmt/format.h>
 

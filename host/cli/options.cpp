@@ -30,7 +30,9 @@ void add_inference(CLI::App& command, InferenceOptions& options) {
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
   add_word(command, "--precision", options.model.precision, "Type of the activations");
-  command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE")->capture_default_str();
+  command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")
+      ->type_name("DEVICE")
+      ->capture_default_str();
   add_word(command, "--impl", options.model.impl, "Family of implementations");
   add_threads(command, options.threads);
 }

@@ -11,8 +11,8 @@ struct PicturePath {
   std::string shown;  // to print
 };
 
-/// A file stands for itself, a folder for all pictures below it (by name, sorted, hidden ones left out), "-" for standard input: one
-/// picture, or a list of paths, a line each (or separated by NUL, as find -print0 writes).
+/// A file stands for itself, a folder for all pictures below it (by name, sorted, hidden ones left out), "-" for
+/// standard input: one picture, or a list of paths, a line each (or separated by NUL, as find -print0 writes).
 std::vector<PicturePath> expand(const std::vector<std::string>& arguments);
 
 }  // namespace cudacards::cli

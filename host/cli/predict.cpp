@@ -81,8 +81,10 @@ std::size_t predict_and_print(Model& model, const PredictCommand& command, std::
 int run(const PredictCommand& command) {
   const std::vector<PicturePath> pictures = expand(command.paths);
   Model model = load_model(command.inference);
-  if (command.csv) fmt::print("{}\n", csv_header(std::min(static_cast<std::size_t>(command.top), model.classes().size())));
-  const std::size_t slice = 16 * static_cast<std::size_t>(command.inference.model.batch);  // results appear as they come
+  if (command.csv)
+    fmt::print("{}\n", csv_header(std::min(static_cast<std::size_t>(command.top), model.classes().size())));
+  const std::size_t slice =
+      16 * static_cast<std::size_t>(command.inference.model.batch);  // results appear as they come
   std::size_t unreadable = 0;
   for (std::size_t begin = 0; begin < pictures.size(); begin += slice) {
     const std::size_t count = std::min(slice, pictures.size() - begin);
@@ -97,7 +99,10 @@ void add_predict(CLI::App& app, Action& action) {
   auto predict = std::make_shared<PredictCommand>();
   CLI::App& command = *app.add_subcommand("predict", "Name what is on pictures");
   add_inference(command, predict->inference);
-  command.add_option("PATH", predict->paths, "Pictures, folders of pictures, or - for standard input (a picture, or paths)")->required();
+  command
+      .add_option("PATH", predict->paths,
+                  "Pictures, folders of pictures, or - for standard input (a picture, or paths)")
+      ->required();
   command.add_option("--top", predict->top, "Names a picture, the most probable first")
       ->type_name("K")
       ->check(CLI::Range(1, 1'000'000))

@@ -24,8 +24,8 @@ struct SummaryCommand {
 int run(const SummaryCommand& summary) {
   (void)choose_device(summary.device);
   set_threads(summary.threads);
-  const Graph graph =
-      build_model(summary.arch, {.height = summary.image_size, .width = summary.image_size, .classes = summary.classes});
+  const Graph graph = build_model(
+      summary.arch, {.height = summary.image_size, .width = summary.image_size, .classes = summary.classes});
   Parameters parameters(graph);
   PlanOptions options = summary.plan;
   options.mode = summary.infer ? Mode::kInfer : Mode::kTrain;
@@ -45,11 +45,22 @@ void add_summary(CLI::App& app, Action& action) {
   auto summary = std::make_shared<SummaryCommand>();
   CLI::App& command = *app.add_subcommand("summary", "Show a model's layers, parameters, work and memory");
   command.add_option("--arch", summary->arch, "The model")->type_name("NAME")->capture_default_str();
-  command.add_option("--image-size", summary->image_size, "Pictures of N x N")->type_name("N")->check(CLI::Range(8, 4096))->capture_default_str();
-  command.add_option("--classes", summary->classes, "Classes")->type_name("N")->check(CLI::Range(1, 1'000'000))->capture_default_str();
-  command.add_option("--batch", summary->plan.batch, "Pictures at a time")->type_name("N")->check(CLI::Range(1, 65536))->capture_default_str();
+  command.add_option("--image-size", summary->image_size, "Pictures of N x N")
+      ->type_name("N")
+      ->check(CLI::Range(8, 4096))
+      ->capture_default_str();
+  command.add_option("--classes", summary->classes, "Classes")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command.add_option("--batch", summary->plan.batch, "Pictures at a time")
+      ->type_name("N")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
   add_word(command, "--precision", summary->plan.precision, "Type of the activations");
-  command.add_option("--device", summary->device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE")->capture_default_str();
+  command.add_option("--device", summary->device, "auto, cpu, cuda or cuda:N")
+      ->type_name("DEVICE")
+      ->capture_default_str();
   add_word(command, "--impl", summary->plan.impl, "Family of implementations");
   add_threads(command, summary->threads);
   command.add_flag("--infer", summary->infer, "Plan for inference instead of training");

@@ -33,7 +33,8 @@ void request_stop(int signal) {
   if (stop_signal.exchange(signal) != 0) _exit(128 + signal);  // the second time: at once
 }
 
-/// The first Ctrl-C or SIGTERM lets the step finish and saves. A reader of our output that goes away must not end the training.
+/// The first Ctrl-C or SIGTERM lets the step finish and saves. A reader of our output that goes away must not end the
+/// training.
 void handle_signals() {
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
@@ -42,26 +43,28 @@ void handle_signals() {
 
 struct TrainCommand {
   using Change = std::function<void(RunConfig&)>;
-  std::vector<Change> changes;       // what the options say, in the order of the line
-  std::vector<std::string> settings; // --set
+  std::vector<Change> changes;        // what the options say, in the order of the line
+  std::vector<std::string> settings;  // --set
   std::string config_file, device = "auto", resume;
   bool quiet = false;
   CLI::App* command = nullptr;
 };
 
 template <class T>
-CLI::Option* add_field(TrainCommand& train, const std::string& name, T RunConfig::*field, const std::string& description,
-                       const std::string& default_text, const std::string& type) {
+CLI::Option* add_field(TrainCommand& train, const std::string& name, T RunConfig::*field,
+                       const std::string& description, const std::string& default_text, const std::string& type) {
   return train.command
       ->add_option_function<T>(
-          name, [&train, field](const T& value) { train.changes.emplace_back([=](RunConfig& c) { c.*field = value; }); }, description)
+          name,
+          [&train, field](const T& value) { train.changes.emplace_back([=](RunConfig& c) { c.*field = value; }); },
+          description)
       ->type_name(type)
       ->default_str(default_text);
 }
 
 template <class Enum>
-CLI::Option* add_word_field(TrainCommand& train, const std::string& name, Enum RunConfig::*field, const std::string& description,
-                            const std::string& default_text) {
+CLI::Option* add_word_field(TrainCommand& train, const std::string& name, Enum RunConfig::*field,
+                            const std::string& description, const std::string& default_text) {
   return train.command
       ->add_option_function<std::string>(
           name,
@@ -113,10 +116,11 @@ void refuse_changes_of_a_resumed_run(const TrainCommand& train) {
 }
 
 void report(const TrainResult& result) {
-  const auto best = std::ranges::max_element(result.epochs, {}, [](const EpochMetrics& e) { return std::pair(e.val_accuracy, -e.val_loss); });
+  const auto best = std::ranges::max_element(
+      result.epochs, {}, [](const EpochMetrics& e) { return std::pair(e.val_accuracy, -e.val_loss); });
   if (best == result.epochs.end()) return;
-  log_note(fmt::format("best validation accuracy {:.4f} (loss {:.4f}) after epoch {}: {}/best.safetensors", best->val_accuracy,
-                       best->val_loss, best->epoch, result.run));
+  log_note(fmt::format("best validation accuracy {:.4f} (loss {:.4f}) after epoch {}: {}/best.safetensors",
+                       best->val_accuracy, best->val_loss, best->epoch, result.run));
 }
 
 int run(const TrainCommand& train) {
@@ -134,7 +138,8 @@ int run(const TrainCommand& train) {
   handle_signals();
   const TrainResult result = cudacards::train(options);
   if (!train.quiet) report(result);
-  if (result.stopped) log_note(fmt::format("stopped and saved; continue with: cudacards train --resume {}", result.run));
+  if (result.stopped)
+    log_note(fmt::format("stopped and saved; continue with: cudacards train --resume {}", result.run));
   fmt::print("{}\n", result.run);
   return result.stopped ? 128 + stop_signal : 0;
 }
@@ -146,7 +151,8 @@ std::string names_of_models() {
 }
 
 void add_data_options(TrainCommand& train) {
-  add_field(train, "DATA", &RunConfig::data, "A folder with train/, valid/ and test/, or of class folders", "a deck that is drawn in data/deck", "");
+  add_field(train, "DATA", &RunConfig::data, "A folder with train/, valid/ and test/, or of class folders",
+            "a deck that is drawn in data/deck", "");
   add_field(train, "--train", &RunConfig::data_train, "Class folders to learn from, instead of DATA", "none", "DIR");
   add_field(train, "--valid", &RunConfig::data_valid, "Class folders to validate with", "a tenth of --train", "DIR");
   add_field(train, "--test", &RunConfig::data_test, "Class folders that are only named in the run", "none", "DIR");
@@ -156,11 +162,13 @@ void add_data_options(TrainCommand& train) {
 void add_run_options(TrainCommand& train) {
   add_field(train, "--arch", &RunConfig::arch, "The model: " + names_of_models(), "cnn", "NAME");
   add_field(train, "--preset", &RunConfig::preset,
-            "Values of all that is not given: best (augmentation, AdamW, cosine schedule), notebook (Keras' defaults)", "best", "NAME");
+            "Values of all that is not given: best (augmentation, AdamW, cosine schedule), notebook (Keras' defaults)",
+            "best", "NAME");
   train.command->add_option("--config", train.config_file, "A TOML file, as a run's run.toml; options win over it")
       ->type_name("FILE")
       ->default_str("none");
-  train.command->add_option("--set", train.settings, "One value as in the file: --set augment.scale=0.1; may be repeated")
+  train.command
+      ->add_option("--set", train.settings, "One value as in the file: --set augment.scale=0.1; may be repeated")
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->take_all()
@@ -180,16 +188,20 @@ void add_training_options(TrainCommand& train) {
             "best: 0.1, notebook: 0", "SHARE");
   add_field(train, "--ema", &RunConfig::ema_decay, "Decay of the averaged weights; 0: no average", "0", "DECAY");
   add_field(train, "--patience", &RunConfig::patience, "Stop after N epochs without improvement; 0: never", "0", "N");
-  add_field(train, "--checkpoint-steps", &RunConfig::checkpoint_steps, "Save every N steps too; 0: after each epoch", "0", "N");
+  add_field(train, "--checkpoint-steps", &RunConfig::checkpoint_steps, "Save every N steps too; 0: after each epoch",
+            "0", "N");
   add_field(train, "--seed", &RunConfig::seed, "Of every random number", "1234", "N");
 }
 
 void add_machine_options(TrainCommand& train) {
-  train.command->add_option("--device", train.device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE")->default_str("auto");
+  train.command->add_option("--device", train.device, "auto, cpu, cuda or cuda:N")
+      ->type_name("DEVICE")
+      ->default_str("auto");
   add_word_field(train, "--precision", &RunConfig::precision, "Type of activations and their gradients",
                  "best: bf16 where the processor multiplies it, else fp32; notebook: fp32");
   add_word_field(train, "--impl", &RunConfig::impl, "Family of implementations", "auto");
-  add_field(train, "--threads", &RunConfig::threads, "CPU threads, part of the run's identity; 0: one a core", "0", "N");
+  add_field(train, "--threads", &RunConfig::threads, "CPU threads, part of the run's identity; 0: one a core", "0",
+            "N");
   train.command->add_flag("--quiet", train.quiet, "No progress, no notes");
 }
 

@@ -60,7 +60,9 @@ class HelpFormatter final : public CLI::Formatter {
     return entry(name, option->get_description() + (is_help ? "" : default_text(*option)));
   }
 
-  std::string make_subcommand(const CLI::App* command) const override { return entry(command->get_name(), command->get_description()); }
+  std::string make_subcommand(const CLI::App* command) const override {
+    return entry(command->get_name(), command->get_description());
+  }
 
   std::string make_description(const CLI::App* app) const override { return wrapped(app->get_description(), 0) + "\n"; }
 
@@ -86,12 +88,14 @@ std::vector<std::string> option_names(const CLI::App& command) {
 
 std::vector<std::string> command_names(const CLI::App& command) {
   std::vector<std::string> names;
-  for (const CLI::App* sub : command.get_subcommands([](const CLI::App*) { return true; })) names.push_back(sub->get_name());
+  for (const CLI::App* sub : command.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(sub->get_name());
   return names;
 }
 
 std::string full_name(const CLI::App& command) {
-  return command.get_parent() == nullptr ? command.get_name() : full_name(*command.get_parent()) + " " + command.get_name();
+  return command.get_parent() == nullptr ? command.get_name()
+                                         : full_name(*command.get_parent()) + " " + command.get_name();
 }
 
 }  // namespace
@@ -106,10 +110,12 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error) {
     const std::string& word = unknown.front();
     if (word.starts_with("-")) {
       const std::string name = word.substr(0, word.find('='));
-      return fmt::format("{} has no option {}{}; {}", full_name(command), name, did_you_mean(name, option_names(command)), help);
+      return fmt::format("{} has no option {}{}; {}", full_name(command), name,
+                         did_you_mean(name, option_names(command)), help);
     }
     const std::vector<std::string> commands = command_names(command);
-    if (!commands.empty()) return fmt::format("there is no command \"{}\"{}; {}", word, did_you_mean(word, commands), help);
+    if (!commands.empty())
+      return fmt::format("there is no command \"{}\"{}; {}", word, did_you_mean(word, commands), help);
     return fmt::format("{} takes no argument \"{}\"; {}", full_name(command), word, help);
   }
   if (!command_names(command).empty()) return fmt::format("a command is missing; {}", help);

@@ -10,8 +10,8 @@
 namespace cudacards {
 namespace {
 
-constexpr std::array<std::string_view, 9> kInteresting = {"sse4_1",      "avx",         "avx2",     "fma",    "avx512f",
-                                                          "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8"};
+constexpr std::array<std::string_view, 9> kInteresting = {
+    "sse4_1", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8"};
 
 std::string value_of(const std::string& line) {
   const std::size_t colon = line.find(": ");
@@ -40,7 +40,8 @@ CpuInfo cpu_info() {
 bool cpu_has_bf16() {
   static const bool result = [] {
     const CpuInfo info = cpu_info();
-    return std::any_of(info.features.begin(), info.features.end(), [](const std::string& f) { return f.ends_with("_bf16"); });
+    return std::any_of(info.features.begin(), info.features.end(),
+                       [](const std::string& f) { return f.ends_with("_bf16"); });
   }();
   return result;
 }

@@ -7,8 +7,9 @@
 namespace cudacards {
 
 struct CpuInfo {
-  std::string model;                  // "AMD EPYC 9B14", as the system calls it
-  std::vector<std::string> features;  // of those that oneDNN has kernels for: "avx2", "avx512f", "avx512_bf16", "amx_bf16", ...
+  std::string model;  // "AMD EPYC 9B14", as the system calls it
+  std::vector<std::string>
+      features;  // of those that oneDNN has kernels for: "avx2", "avx512f", "avx512_bf16", "amx_bf16", ...
 };
 CpuInfo cpu_info();
 

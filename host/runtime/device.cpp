@@ -16,7 +16,8 @@ struct CloseLibrary {
   void operator()(void* library) const { dlclose(library); }
 };
 
-// The part of the CUDA driver's interface (cuda.h) that lists devices. Loaded by name, so that no build and no start needs a driver.
+// The part of the CUDA driver's interface (cuda.h) that lists devices. Loaded by name, so that no build and no start
+// needs a driver.
 class Driver {
  public:
   Driver() : library_(dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL)) {
@@ -75,9 +76,12 @@ GpuDevice describe_device(const Driver& driver, int index) {
 
 const char* name_of(DeviceKind kind) {
   switch (kind) {
-    case DeviceKind::kCpu: return "cpu";
-    case DeviceKind::kCuda: return "cuda";
-    case DeviceKind::kEmulated: return "emulated";
+    case DeviceKind::kCpu:
+      return "cpu";
+    case DeviceKind::kCuda:
+      return "cuda";
+    case DeviceKind::kEmulated:
+      return "emulated";
   }
   return "?";
 }
@@ -122,7 +126,8 @@ DeviceChoice choose_device(const std::string& request) {
   if (!automatic && request != "cuda") {
     const char* end = request.data() + request.size();
     const bool numbered = request.starts_with("cuda:") &&
-                          std::from_chars(request.data() + 5, end, index) == std::from_chars_result{end, std::errc{}} && index >= 0;
+                          std::from_chars(request.data() + 5, end, index) == std::from_chars_result{end, std::errc{}} &&
+                          index >= 0;
     if (!numbered) {
       throw UsageError(fmt::format("no device is named \"{}\"{}; known: auto, cpu, cuda, cuda:N", request,
                                    did_you_mean(request, {"auto", "cpu", "cuda"})));

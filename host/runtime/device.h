@@ -1,6 +1,6 @@
 #pragma once
-// Which devices there are, and which one a run gets. The CUDA driver is looked for when it is asked about, never linked: the same
-// program starts on a machine without one.
+// Which devices there are, and which one a run gets. The CUDA driver is looked for when it is asked about, never
+// linked: the same program starts on a machine without one.
 
 #include <cstddef>
 #include <cstdint>
@@ -39,7 +39,8 @@ struct DeviceChoice {
   std::string reason;  // why auto fell back to the CPU; empty otherwise
 };
 
-/// `request` is auto, cpu, cuda or cuda:N. Only auto falls back: a GPU asked for by name and missing is an Error that says why.
+/// `request` is auto, cpu, cuda or cuda:N. Only auto falls back: a GPU asked for by name and missing is an Error that
+/// says why.
 DeviceChoice choose_device(const std::string& request);
 
 }  // namespace cudacards

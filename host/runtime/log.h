@@ -1,6 +1,6 @@
 #pragma once
-// What a person should know while the program works: notes and warnings, a line each, on standard error. Standard output belongs to
-// results. Errors are thrown (error.h), not logged.
+// What a person should know while the program works: notes and warnings, a line each, on standard error. Standard
+// output belongs to results. Errors are thrown (error.h), not logged.
 
 #include <cstdint>
 #include <functional>
@@ -14,7 +14,8 @@ void log_note(const std::string& line);
 void log_warning(const std::string& line);
 
 using LogSink = std::function<void(LogLevel, const std::string& line)>;
-/// Sends lines to `sink` from now on, and returns the sink before it. An empty one means standard error. For tests and embedding.
+/// Sends lines to `sink` from now on, and returns the sink before it. An empty one means standard error. For tests and
+/// embedding.
 LogSink set_log_sink(LogSink sink);
 
 }  // namespace cudacards

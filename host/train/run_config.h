@@ -1,5 +1,6 @@
 #pragma once
-// Everything that decides a run, in one value: what the command line and a config file fill in, what run.toml and the checkpoint keep.
+// Everything that decides a run, in one value: what the command line and a config file fill in, what run.toml and the
+// checkpoint keep.
 
 #include <cstdint>
 #include <string>
@@ -17,41 +18,42 @@ struct RunConfig {
   // what
   std::string arch = "cnn";
   std::string preset = "best";
-  std::string data;                 // root; or the three below; all empty: the generated deck
+  std::string data;  // root; or the three below; all empty: the generated deck
   std::string data_train, data_valid, data_test;
-  std::string out;                  // run folder; empty: runs/<arch>-<n>
+  std::string out;  // run folder; empty: runs/<arch>-<n>
   int image_size = 224;
   // how long
   int epochs = 40;
   int batch = 32;
-  int patience = 0;                 // early stopping after so many epochs without a better validation loss; 0: off
-  int checkpoint_steps = 0;         // save `last` also every so many steps; 0: at the end of each epoch
+  int patience = 0;          // early stopping after so many epochs without a better validation loss; 0: off
+  int checkpoint_steps = 0;  // save `last` also every so many steps; 0: at the end of each epoch
   // optimizer
   OptimizerOptions optimizer;
   float rate = 1e-3f;
   ScheduleKind schedule = ScheduleKind::kConstant;
   float warmup_epochs = 0;
-  float final_rate = 0.01f;         // cosine ends at rate * final_rate
+  float final_rate = 0.01f;  // cosine ends at rate * final_rate
   float label_smoothing = 0;
-  float ema_decay = 0;              // 0: no averaging
+  float ema_decay = 0;  // 0: no averaging
   // data
   AugmentOptions augment;
   // machine
   DType precision = DType::kF32;
   DeviceKind device = DeviceKind::kCpu;
   ImplChoice impl = ImplChoice::kAuto;
-  int threads = 0;                  // 0: one a core; the effective count is stored
+  int threads = 0;  // 0: one a core; the effective count is stored
   std::uint64_t seed = 1234;
 };
 
-/// Overwrites the fields that the preset decides: "notebook" (Keras' defaults) or "best". Throws UsageError for another name.
+/// Overwrites the fields that the preset decides: "notebook" (Keras' defaults) or "best". Throws UsageError for another
+/// name.
 void apply_preset(RunConfig& config, const std::string& preset);
 const std::vector<std::string>& preset_names();
 
 /// The effective configuration as TOML, every field.
 std::string to_toml(const RunConfig& config);
-/// Overwrites the fields that the text names. Strict: an unknown key or another type is a UsageError that names line and key, and
-/// guesses; `where` is the file's name for it.
+/// Overwrites the fields that the text names. Strict: an unknown key or another type is a UsageError that names line
+/// and key, and guesses; `where` is the file's name for it.
 void apply_toml(RunConfig& config, const std::string& text, const std::string& where);
 /// The text's preset for the text's arch, then the text's other fields on top.
 RunConfig run_config_from_toml(const std::string& text, const std::string& where);

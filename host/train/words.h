@@ -55,7 +55,8 @@ Enum from_word(const std::string& word, const std::string& what) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (words[i] == word) return static_cast<Enum>(i);
   }
-  throw UsageError(fmt::format("{}: there is no \"{}\"{}; known: {}", what, word, did_you_mean(word, words), fmt::join(words, ", ")));
+  throw UsageError(fmt::format("{}: there is no \"{}\"{}; known: {}", what, word, did_you_mean(word, words),
+                               fmt::join(words, ", ")));
 }
 
 }  // namespace cudacards

@@ -1,5 +1,6 @@
 #pragma once
-// What changes from step to step, in device memory: kernels read it there, so that one captured CUDA graph serves every step.
+// What changes from step to step, in device memory: kernels read it there, so that one captured CUDA graph serves every
+// step.
 
 #include <cstdint>
 

@@ -3,8 +3,8 @@
 //   thread t:   | 4t | 4t+1 | 4t+2 | 4t+3 |      one Philox call gives four words: one thread, four neighbours,
 //                 v0    v1     v2     v3         one 16-byte load and store in fp32, 8 bytes in bf16
 //
-// Moves 2 * elements * size bytes and keeps nothing for the backward pass, which draws the same words again: ten rounds of Philox
-// are about 40 integer instructions for 16 or 32 bytes of traffic.
+// Moves 2 * elements * size bytes and keeps nothing for the backward pass, which draws the same words again: ten rounds
+// of Philox are about 40 integer instructions for 16 or 32 bytes of traffic.
 
 #include <cuda_bf16.h>
 
@@ -45,15 +45,18 @@ __device__ Quad<T> dropped(const Quad<T>& src, Random4 words, float rate, float 
 
 /// Grid-stride over quads; the thread of the last, ragged quad goes element by element.
 template <class T>
-__global__ void __launch_bounds__(kThreads) dropout_kernel(DropoutProblem p, float scale, const T* src, T* dst, const StepClock* clock) {
+__global__ void __launch_bounds__(kThreads)
+    dropout_kernel(DropoutProblem p, float scale, const T* src, T* dst, const StepClock* clock) {
   const StepClock now = *clock;
   const std::int64_t quads = (p.elements + kPerThread - 1) / kPerThread;
   const std::int64_t stride = std::int64_t{gridDim.x} * kThreads;
   for (std::int64_t quad = std::int64_t{blockIdx.x} * kThreads + threadIdx.x; quad < quads; quad += stride) {
-    const Random4 words = random4(now.seed, RandomPurpose::kDropout, now.number, p.node, static_cast<std::uint32_t>(quad));
+    const Random4 words =
+        random4(now.seed, RandomPurpose::kDropout, now.number, p.node, static_cast<std::uint32_t>(quad));
     const std::int64_t first = quad * kPerThread;
     if (first + kPerThread <= p.elements) {
-      reinterpret_cast<Quad<T>*>(dst)[quad] = dropped(reinterpret_cast<const Quad<T>*>(src)[quad], words, p.rate, scale);
+      reinterpret_cast<Quad<T>*>(dst)[quad] =
+          dropped(reinterpret_cast<const Quad<T>*>(src)[quad], words, p.rate, scale);
     } else {
       Quad<T> rest = {};
       const int count = static_cast<int>(p.elements - first);
@@ -73,7 +76,8 @@ LaunchConfig grid_of(const DropoutProblem& p, Stream stream) {
 template <class T>
 Status start(const DropoutProblem& p, const DropoutArgs& args, Stream stream) {
   const float scale = 1.0f / (1.0f - p.rate);
-  return launch(dropout_kernel<T>, grid_of(p, stream), p, scale, static_cast<const T*>(args.src), static_cast<T*>(args.dst), args.clock);
+  return launch(dropout_kernel<T>, grid_of(p, stream), p, scale, static_cast<const T*>(args.src),
+                static_cast<T*>(args.dst), args.clock);
 }
 
 bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
@@ -83,14 +87,17 @@ bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(p
 Verdict dropout_supports(const DropoutProblem& problem, DType type) {
   if (type != DType::kF32 && type != DType::kBf16) return Verdict::no(std::string("no dropout of ") + name_of(type));
   if (!(problem.rate >= 0 && problem.rate < 1)) return Verdict::no("the rate must be 0 or more and less than 1");
-  if (problem.elements > (std::int64_t{kPerThread} << 32)) return Verdict::no("more than 2^34 elements: the counter of quads has 32 bits");
+  if (problem.elements > (std::int64_t{kPerThread} << 32))
+    return Verdict::no("more than 2^34 elements: the counter of quads has 32 bits");
   return Verdict::yes();
 }
 
 Status dropout(const DropoutProblem& problem, DType type, const DropoutArgs& args, Stream stream) {
-  if (const Verdict verdict = dropout_supports(problem, type); !verdict) return Status::failed("dropout: " + verdict.reason());
+  if (const Verdict verdict = dropout_supports(problem, type); !verdict)
+    return Status::failed("dropout: " + verdict.reason());
   if (problem.elements == 0) return Status::ok();
-  if (!is_aligned(args.src) || !is_aligned(args.dst)) return Status::failed("dropout: src and dst must be 16-byte aligned");
+  if (!is_aligned(args.src) || !is_aligned(args.dst))
+    return Status::failed("dropout: src and dst must be 16-byte aligned");
   return type == DType::kF32 ? start<float>(problem, args, stream) : start<__nv_bfloat16>(problem, args, stream);
 }
 

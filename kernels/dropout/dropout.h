@@ -1,5 +1,6 @@
 #pragma once
-// Inverted dropout without a mask: every element's random number is computed where it is needed, forward and again backward.
+// Inverted dropout without a mask: every element's random number is computed where it is needed, forward and again
+// backward.
 
 #include <cstdint>
 

@@ -17,7 +17,8 @@ struct LaunchConfig {
   cudaStream_t stream = nullptr;
 };
 
-/// Starts `kernel` and tells why it could not be started. What goes wrong while it runs is reported by a later call, as CUDA does.
+/// Starts `kernel` and tells why it could not be started. What goes wrong while it runs is reported by a later call, as
+/// CUDA does.
 template <class... Parameters, class... Arguments>
 Status launch(void (*kernel)(Parameters...), const LaunchConfig& config, Arguments&&... arguments) {
   cudaLaunchConfig_t cuda = {};

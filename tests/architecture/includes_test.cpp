@@ -1,4 +1,5 @@
-// Arrows point one way: a room includes only rooms below it. Read from the sources, so that a wrong arrow fails before it is a habit.
+// Arrows point one way: a room includes only rooms below it. Read from the sources, so that a wrong arrow fails before
+// it is a habit.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -105,7 +106,8 @@ TEST(Architecture, RoomsIncludeOnlyRoomsBelowThem) {
 TEST(Architecture, NothingIncludesTestsOrBench) {
   for (const Source& source : sources_in(rooms_of_sources())) {
     for (const std::string& include : source.includes) {
-      EXPECT_FALSE(include.starts_with("tests/") || include.starts_with("bench/")) << source.path << " includes " << include;
+      EXPECT_FALSE(include.starts_with("tests/") || include.starts_with("bench/"))
+          << source.path << " includes " << include;
     }
   }
 }
@@ -132,7 +134,8 @@ TEST(Architecture, TheGraphSeesOperationsAndNoKernel) {
 TEST(Architecture, TheCudaRuntimeStaysBelowTheOperations) {
   const std::regex cuda("^cuda");
   for (const Source& source : sources_in(rooms_of_sources())) {
-    const bool may = source.path.starts_with("kernels/") || source.path.starts_with("host/runtime/") || source.path.starts_with("host/ops/vendor/");
+    const bool may = source.path.starts_with("kernels/") || source.path.starts_with("host/runtime/") ||
+                     source.path.starts_with("host/ops/vendor/");
     for (const std::string& include : source.includes) {
       EXPECT_TRUE(may || !std::regex_search(include, cuda)) << source.path << " includes " << include;
     }
@@ -143,7 +146,8 @@ TEST(Architecture, KernelHeadersForTheHostArePlainCpp) {
   for (const Source& source : sources_in({"kernels"})) {
     if (!source.path.ends_with(".h") || source.path.starts_with("kernels/simt/")) continue;
     for (const std::string& include : source.includes) {
-      EXPECT_FALSE(include.starts_with("cuda") || include.starts_with("kernels/simt/")) << source.path << " includes " << include;
+      EXPECT_FALSE(include.starts_with("cuda") || include.starts_with("kernels/simt/"))
+          << source.path << " includes " << include;
     }
   }
 }

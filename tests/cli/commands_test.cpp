@@ -58,16 +58,19 @@ class CliCommands : public testing::Test {
     for (int i = 0; i < count; ++i) {
       const DeckSplit deck = split == "train" ? DeckSplit::kTrain : DeckSplit::kValid;
       const std::vector<std::uint8_t> jpeg = draw_card_jpeg({.size = 48}, deck, card, i);
-      write_bytes(folder_ / ("data/" + split + "/" + name + "/" + std::to_string(i) + ".jpg"), {jpeg.begin(), jpeg.end()});
+      write_bytes(folder_ / ("data/" + split + "/" + name + "/" + std::to_string(i) + ".jpg"),
+                  {jpeg.begin(), jpeg.end()});
     }
   }
 
   Outcome run(std::vector<std::string> arguments, const std::string& input = "") {
-    return run_program(Start{.arguments = std::move(arguments), .standard_input = input, .folder = folder_.path().string()});
+    return run_program(
+        Start{.arguments = std::move(arguments), .standard_input = input, .folder = folder_.path().string()});
   }
 
   std::vector<std::string> train_arguments(std::vector<std::string> more) const {
-    std::vector<std::string> arguments = {"train", "data", "--image-size", std::to_string(kSize), "--batch", "4", "--threads", "1"};
+    std::vector<std::string> arguments = {"train",   "data", "--image-size", std::to_string(kSize),
+                                          "--batch", "4",    "--threads",    "1"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
@@ -81,7 +84,8 @@ TEST(CliSummary, CountsTheNotebooksParameters) {
     const Outcome outcome = run_program({"summary", "--arch", arch, "--batch", "1", "--json"});
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     const json summary = json::parse(outcome.out);
-    EXPECT_THAT(keys_of(summary), testing::IsSupersetOf({"arch", "input", "layers", "parameters", "flops", "planned_bytes"}));
+    EXPECT_THAT(keys_of(summary),
+                testing::IsSupersetOf({"arch", "input", "layers", "parameters", "flops", "planned_bytes"}));
     EXPECT_EQ(summary["arch"], arch);
     EXPECT_EQ(summary["input"], json({224, 224, 3}));
     EXPECT_EQ(summary["parameters"], json({{"total", total}, {"trainable", total}, {"non_trainable", 0}}));
@@ -98,7 +102,8 @@ TEST(CliSummary, FitsATerminalOf80Columns) {
 }
 
 TEST(CliSummary, PlanNamesImplementations) {
-  const Outcome outcome = run_program({"summary", "--arch", "cnn", "--image-size", "32", "--plan", "--impl", "reference"});
+  const Outcome outcome =
+      run_program({"summary", "--arch", "cnn", "--image-size", "32", "--plan", "--impl", "reference"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("reference"));
 }
@@ -114,7 +119,8 @@ TEST_F(CliCommands, EvalPrintsDocumentedJson) {
   const Outcome outcome = run({"eval", model_, "--data", "data", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const json report = json::parse(outcome.out);
-  EXPECT_THAT(keys_of(report), testing::UnorderedElementsAre("samples", "loss", "accuracy", "top5_accuracy", "per_class"));
+  EXPECT_THAT(keys_of(report),
+              testing::UnorderedElementsAre("samples", "loss", "accuracy", "top5_accuracy", "per_class"));
   EXPECT_EQ(report["samples"], 4);
   EXPECT_EQ(report["top5_accuracy"], 1.0);  // two classes
   EXPECT_THAT(report["per_class"], SizeIs(2));
@@ -137,7 +143,8 @@ TEST_F(CliCommands, EvalRefusesClassesThatTheModelDoesNotKnow) {
 }
 
 TEST_F(CliCommands, PredictPrintsAnObjectALine) {
-  const Outcome outcome = run({"predict", model_, "data/valid/joker/0.jpg", "data/valid/king of hearts", "--json", "--top", "2"});
+  const Outcome outcome =
+      run({"predict", model_, "data/valid/joker/0.jpg", "data/valid/king of hearts", "--json", "--top", "2"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   ASSERT_THAT(lines_of(outcome.out), SizeIs(3));
   const json first = json::parse(lines_of(outcome.out)[0]);
@@ -193,9 +200,10 @@ TEST_F(CliCommands, LanguageAndHomeChangeNothing) {
   const std::string expected = run(arguments).out;
   EXPECT_THAT(expected, Not(IsEmpty()));
   for (const std::string language : {"C", "de_DE.UTF-8", "tr_TR.UTF-8"}) {
-    const Outcome outcome = run_program(Start{.arguments = arguments,
-                                              .environment = {"LANG=" + language, "LC_ALL=" + language, "HOME", "TERM", "COLUMNS=80"},
-                                              .folder = folder_.path().string()});
+    const Outcome outcome =
+        run_program(Start{.arguments = arguments,
+                          .environment = {"LANG=" + language, "LC_ALL=" + language, "HOME", "TERM", "COLUMNS=80"},
+                          .folder = folder_.path().string()});
     EXPECT_EQ(outcome.out, expected) << language;
     EXPECT_EQ(outcome.exit_code, 0);
   }
@@ -203,8 +211,8 @@ TEST_F(CliCommands, LanguageAndHomeChangeNothing) {
 
 TEST_F(CliCommands, AFullDiskBehindStandardOutputIsAFailure) {
   if (!fs::exists("/dev/full")) GTEST_SKIP() << "skipped: no /dev/full";
-  const Outcome outcome =
-      run_program(Start{.arguments = {"predict", model_, "data"}, .folder = folder_.path().string(), .output_file = "/dev/full"});
+  const Outcome outcome = run_program(
+      Start{.arguments = {"predict", model_, "data"}, .folder = folder_.path().string(), .output_file = "/dev/full"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("No space left on device"));
 }
@@ -213,14 +221,16 @@ TEST_F(CliCommands, TrainPrintsOnlyTheRunsFolder) {
   const Outcome outcome = run(train_arguments({"--epochs", "1"}));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.out, "runs/cnn-1\n");
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("Found 8 files belonging to 2 classes"), HasSubstr("epoch   1/1"), Not(HasSubstr("\033"))));
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("Found 8 files belonging to 2 classes"), HasSubstr("epoch   1/1"),
+                                 Not(HasSubstr("\033"))));
   for (const char* file : {"run.toml", "metrics.jsonl", "results.csv", "best.safetensors", "last.safetensors"}) {
     EXPECT_TRUE(fs::exists(folder_.path() / "runs/cnn-1" / file)) << file;
   }
   const json metrics = json::parse(read_bytes(folder_ / "runs/cnn-1/metrics.jsonl"));
   EXPECT_THAT(keys_of(metrics), testing::IsSupersetOf({"epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy",
                                                        "images_per_second", "seconds"}));
-  EXPECT_EQ(run({"eval", "runs/cnn-1", "--data", "data"}).exit_code, 0) << "a run's folder stands for its best checkpoint";
+  EXPECT_EQ(run({"eval", "runs/cnn-1", "--data", "data"}).exit_code, 0)
+      << "a run's folder stands for its best checkpoint";
 }
 
 TEST_F(CliCommands, QuietTrainingSaysNothing) {
@@ -230,8 +240,10 @@ TEST_F(CliCommands, QuietTrainingSaysNothing) {
 }
 
 TEST_F(CliCommands, OptionsWinOverTheFileAndTheFileOverThePreset) {
-  write_bytes(folder_ / "my.toml", "[run]\npreset = \"notebook\"\n[training]\nepochs = 1\nbatch = 2\n[schedule]\nrate = 0.25\n");
-  const Outcome outcome = run(train_arguments({"--config", "my.toml", "--set", "augment.scale=0.25", "--lr", "0.125", "--out", "r"}));
+  write_bytes(folder_ / "my.toml",
+              "[run]\npreset = \"notebook\"\n[training]\nepochs = 1\nbatch = 2\n[schedule]\nrate = 0.25\n");
+  const Outcome outcome =
+      run(train_arguments({"--config", "my.toml", "--set", "augment.scale=0.25", "--lr", "0.125", "--out", "r"}));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const RunConfig config = run_config_from_toml(read_bytes(folder_ / "r/run.toml"), "run.toml");
   EXPECT_EQ(config.preset, "notebook");
@@ -251,7 +263,8 @@ TEST_F(CliCommands, ARunFolderInUseIsRefusedBeforeAnyPictureIsRead) {
 }
 
 TEST_F(CliCommands, CtrlCSavesAndSaysHowToGoOn) {
-  const Start start{.arguments = train_arguments({"--epochs", "100000", "--out", "r"}), .folder = folder_.path().string()};
+  const Start start{.arguments = train_arguments({"--epochs", "100000", "--out", "r"}),
+                    .folder = folder_.path().string()};
   const Outcome stopped = run_and_signal(start, "epoch   1/", SIGINT);
   EXPECT_EQ(stopped.exit_code, 128 + SIGINT);
   EXPECT_EQ(stopped.out, "r\n");
@@ -277,7 +290,8 @@ TEST_F(CliCommands, DataCheckNamesDuplicates) {
 TEST_F(CliCommands, DataStatsCountsAndDraws) {
   const Outcome outcome = run({"data", "stats", "data", "--svg", "chart.svg"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, AllOf(HasSubstr("train: 8 pictures, 4 to 4 a class"), HasSubstr("48 x 48 pixels: 12 pictures")));
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("train: 8 pictures, 4 to 4 a class"), HasSubstr("48 x 48 pixels: 12 pictures")));
   EXPECT_THAT(read_bytes(folder_ / "chart.svg"), AllOf(HasSubstr("<svg"), HasSubstr("king of hearts")));
 }
 

@@ -20,7 +20,9 @@ struct Outcome {
 };
 
 Outcome run_program(const Start& start);
-inline Outcome run_program(const std::vector<std::string>& arguments) { return run_program(Start{.arguments = arguments}); }
+inline Outcome run_program(const std::vector<std::string>& arguments) {
+  return run_program(Start{.arguments = arguments});
+}
 
 /// Starts the program, sends `signal` when its standard error contains `when`, and waits for its end.
 Outcome run_and_signal(const Start& start, const std::string& when, int signal);

@@ -1,4 +1,5 @@
-// The command line explains itself, and says what is wrong with a line that it doesn't understand: one line, exit code 2, a guess.
+// The command line explains itself, and says what is wrong with a line that it doesn't understand: one line, exit code
+// 2, a guess.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -62,9 +63,9 @@ TEST_P(CliHelp, TellsTheDefaultOfEveryOption) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Commands, CliHelp,
-                         testing::Values(Arguments{}, Arguments{"train"}, Arguments{"eval"}, Arguments{"predict"}, Arguments{"summary"},
-                                         Arguments{"data"}, Arguments{"data", "check"}, Arguments{"data", "stats"},
-                                         Arguments{"data", "make"}, Arguments{"doctor"}),
+                         testing::Values(Arguments{}, Arguments{"train"}, Arguments{"eval"}, Arguments{"predict"},
+                                         Arguments{"summary"}, Arguments{"data"}, Arguments{"data", "check"},
+                                         Arguments{"data", "stats"}, Arguments{"data", "make"}, Arguments{"doctor"}),
                          words);
 
 TEST(Cli, PrintsItsVersion) {
@@ -77,7 +78,8 @@ TEST(Cli, PrintsItsVersion) {
 TEST(Cli, DoctorTellsWhatThereIs) {
   const Outcome outcome = run_program({"doctor"});
   EXPECT_EQ(outcome.exit_code, 0);
-  for (const char* word : {"oneDNN", "OpenCV", "processor", "threads", "GPU"}) EXPECT_THAT(outcome.out, HasSubstr(word));
+  for (const char* word : {"oneDNN", "OpenCV", "processor", "threads", "GPU"})
+    EXPECT_THAT(outcome.out, HasSubstr(word));
   EXPECT_THAT(outcome.err, IsEmpty());
 }
 
@@ -106,12 +108,16 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{"Command", {"trian"}, "no command \"trian\", did you mean \"train\"?"},
                     Misuse{"DataCommand", {"data", "chek", "x"}, "no command \"chek\", did you mean \"check\"?"},
                     Misuse{"NoDataCommand", {"data"}, "see cudacards data --help"},
-                    Misuse{"Option", {"train", "--epoch", "3"}, "no option --epoch, did you mean \"--epochs\"?; see cudacards train --help"},
+                    Misuse{"Option",
+                           {"train", "--epoch", "3"},
+                           "no option --epoch, did you mean \"--epochs\"?; see cudacards train --help"},
                     Misuse{"OptionBeforeRequired", {"eval", "--date=x"}, "no option --date, did you mean \"--data\"?"},
                     Misuse{"Arch", {"train", "--arch", "ccn"}, "did you mean \"cnn\"?"},
                     Misuse{"SummaryArch", {"summary", "--arch", "mpl"}, "did you mean \"mlp\"?"},
                     Misuse{"Preset", {"train", "--preset", "notbook"}, "did you mean \"notebook\"?"},
-                    Misuse{"Precision", {"train", "--precision", "fp23"}, "--precision: there is no \"fp23\", did you mean \"fp32\"?"},
+                    Misuse{"Precision",
+                           {"train", "--precision", "fp23"},
+                           "--precision: there is no \"fp23\", did you mean \"fp32\"?"},
                     Misuse{"Device", {"train", "--device", "cud"}, "did you mean \"cuda\"?"},
                     Misuse{"DeviceNumber", {"train", "--device", "cuda:x"}, "known: auto, cpu, cuda, cuda:N"},
                     Misuse{"Number", {"train", "--batch", "3.5"}, "--batch"},

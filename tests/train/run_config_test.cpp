@@ -1,4 +1,5 @@
-// The configuration of a run survives its file, refuses what it doesn't know, and the notebook's preset is Keras' defaults.
+// The configuration of a run survives its file, refuses what it doesn't know, and the notebook's preset is Keras'
+// defaults.
 
 #include "host/train/run_config.h"
 
@@ -39,15 +40,28 @@ TEST(RunConfigToml, KeepsEveryFieldThroughTheFile) {
   config.batch = 7;
   config.patience = 4;
   config.checkpoint_steps = 11;
-  config.optimizer = {.kind = OptimizerKind::kSgd, .beta1 = 0.8f, .beta2 = 0.99f, .epsilon = 1e-7f, .momentum = 0.5f, .weight_decay = 0.3f};
+  config.optimizer = {.kind = OptimizerKind::kSgd,
+                      .beta1 = 0.8f,
+                      .beta2 = 0.99f,
+                      .epsilon = 1e-7f,
+                      .momentum = 0.5f,
+                      .weight_decay = 0.3f};
   config.rate = 1.0f / 3;  // needs all digits of a float
   config.schedule = ScheduleKind::kCosine;
   config.warmup_epochs = 2;
   config.final_rate = 0.125f;
   config.label_smoothing = 0.1f;
   config.ema_decay = 0.999f;
-  config.augment = {.rotation_degrees = 1, .scale = 0.2f, .shift = 0.3f, .perspective = 0.1f, .brightness = 0.5f, .contrast = 0.6f,
-                    .blur_probability = 0.7f, .blur_sigma = 8, .erase_probability = 0.9f, .erase_area = 0.15f};
+  config.augment = {.rotation_degrees = 1,
+                    .scale = 0.2f,
+                    .shift = 0.3f,
+                    .perspective = 0.1f,
+                    .brightness = 0.5f,
+                    .contrast = 0.6f,
+                    .blur_probability = 0.7f,
+                    .blur_sigma = 8,
+                    .erase_probability = 0.9f,
+                    .erase_area = 0.15f};
   config.precision = DType::kBf16;
   config.impl = ImplChoice::kReference;
   config.threads = 5;
@@ -77,7 +91,8 @@ TEST(RunConfigToml, TakesAWholeNumberWhereANumberIsWanted) {
 }
 
 TEST(RunConfigToml, RefusesWhatItDoesNotKnowAndGuesses) {
-  EXPECT_THAT(refusal_of("[training]\nepoch = 3"), HasSubstr("my.toml: unknown key \"training.epoch\" (line 2), did you mean \"training.epochs\"?"));
+  EXPECT_THAT(refusal_of("[training]\nepoch = 3"),
+              HasSubstr("my.toml: unknown key \"training.epoch\" (line 2), did you mean \"training.epochs\"?"));
   EXPECT_THAT(refusal_of("[trainning]\nepochs = 3"), HasSubstr("did you mean \"training\"?"));
   EXPECT_THAT(refusal_of("epochs = 3"), HasSubstr("unknown key \"epochs\""));
   EXPECT_THAT(refusal_of("run = 3"), HasSubstr("must be a section"));
@@ -132,7 +147,8 @@ TEST_P(RunConfigValidate, RefusesTheValueAndNamesIt) {
 
 INSTANTIATE_TEST_SUITE_P(
     Fields, RunConfigValidate,
-    testing::Values(std::pair{"epochs = 0", [](RunConfig& c) { c.epochs = 0; }}, std::pair{"batch = 0", [](RunConfig& c) { c.batch = 0; }},
+    testing::Values(std::pair{"epochs = 0", [](RunConfig& c) { c.epochs = 0; }},
+                    std::pair{"batch = 0", [](RunConfig& c) { c.batch = 0; }},
                     std::pair{"learning rate = -1", [](RunConfig& c) { c.rate = -1; }},
                     std::pair{"learning rate = nan", [](RunConfig& c) { c.rate = NAN; }},
                     std::pair{"did you mean \"cnn\"?", [](RunConfig& c) { c.arch = "ccn"; }},
