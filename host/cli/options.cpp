@@ -29,7 +29,13 @@ void add_inference(CLI::App& command, InferenceOptions& options) {
       ->type_name("N")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  add_word(command, "--precision", options.model.precision, "Type of the activations");
+  command
+      .add_option_function<std::string>(
+          "--precision",
+          [&options](const std::string& word) { options.model.precision = from_word<DType>(word, "--precision"); },
+          fmt::format("Type of the activations: {}", fmt::join(words_of<DType>(), ", ")))
+      ->type_name("WORD")
+      ->default_str("as it was trained");
   command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")
       ->type_name("DEVICE")
       ->capture_default_str();

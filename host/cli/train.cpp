@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -83,12 +84,21 @@ std::string read_config_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+/// A word needs no quotes on the command line: optimizer.kind=sgd means optimizer.kind = "sgd".
+std::string as_toml(const std::string& setting) {
+  const std::size_t value = setting.find('=') + 1;  // 0 where there is none
+  const std::string text = setting.substr(value);
+  const bool is_word = value > 0 && !text.empty() && std::isalpha(static_cast<unsigned char>(text.front())) != 0;
+  if (!is_word || text == "true" || text == "false") return setting;
+  return setting.substr(0, value) + '"' + text + '"';
+}
+
 /// The preset, then the file, then the options: later ones win.
 RunConfig effective_config(const TrainCommand& train) {
   const std::string text = train.config_file.empty() ? "" : read_config_file(train.config_file);
   const auto apply = [&](RunConfig& config) {
     apply_toml(config, text, train.config_file);
-    for (const std::string& setting : train.settings) apply_toml(config, setting, "--set " + setting);
+    for (const std::string& setting : train.settings) apply_toml(config, as_toml(setting), "--set " + setting);
     for (const auto& change : train.changes) change(config);
   };
   RunConfig named;
@@ -101,8 +111,9 @@ RunConfig effective_config(const TrainCommand& train) {
 }
 
 void choose_device_of(const TrainCommand& train, RunConfig& config) {
-  const bool from_file = !train.config_file.empty() && train.command->count("--device") == 0;
-  const DeviceChoice choice = choose_device(from_file ? name_of(config.device) : train.device);
+  const bool is_set = std::ranges::any_of(train.settings, [](const auto& s) { return s.starts_with("machine.device"); });
+  const bool is_configured = (!train.config_file.empty() || is_set) && train.command->count("--device") == 0;
+  const DeviceChoice choice = choose_device(is_configured ? name_of(config.device) : train.device);
   config.device = choice.kind;
   if (!choice.reason.empty() && !train.quiet) log_note(fmt::format("training on the CPU: {}", choice.reason));
 }
@@ -172,6 +183,7 @@ void add_run_options(TrainCommand& train) {
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->take_all()
+      ->allow_extra_args(false)  // what follows is DATA
       ->default_str("none");
   add_field(train, "--out", &RunConfig::out, "The run's folder", "runs/<arch>-<n>", "RUN");
   train.command->add_option("--resume", train.resume, "Continue the run in this folder, byte for byte")

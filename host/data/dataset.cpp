@@ -115,8 +115,9 @@ Dataset scan_dataset(const DatasetOptions& options) {
   const SplitFolder* train = scan.find("train");
   const SplitFolder& first = scan.splits.front();
   set.classes = options.classes.empty() ? class_names(first) : options.classes;
-  // A checkpoint keeps its classes sorted, as they came from here.
-  CUDACARDS_CHECK(std::is_sorted(set.classes.begin(), set.classes.end()));
+  if (!std::is_sorted(set.classes.begin(), set.classes.end())) {
+    throw Error("the model's class names are not in sorted order: it was not saved by cudacards, or was changed since");
+  }
 
   for (const SplitFolder& split : scan.splits) {
     refuse_unknown_classes(split, set.classes, options.classes.empty() ? printable(first.path) : "the model");

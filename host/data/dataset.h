@@ -38,7 +38,7 @@ struct Dataset {
   std::string valid_source;      // "valid", or "10 % of train, by a hash of the name"
 };
 
-/// Lists files; opens none. Throws Error as the sketch in the documentation says.
+/// Lists files; opens none. Throws Error where folders, class names or splits do not fit together.
 Dataset scan_dataset(const DatasetOptions& options);
 
 /// Decoded pictures of one split, (N,H,W,3) uint8 RGB in one piece of memory.

@@ -132,7 +132,7 @@ struct Loader::State {
     batch.image_pointers.clear();
     batch.transforms.clear();
     for (std::int64_t row = 0; row < options.batch; ++row) {
-      const std::int64_t picture = order[static_cast<std::size_t>(first + (row < batch.rows ? row : 0))];
+      const std::int64_t picture = order[static_cast<std::size_t>(first + row % batch.rows)];
       batch.indices.push_back(picture);
       batch.labels.push_back(pictures.label(picture));
       batch.image_pointers.push_back(pictures.pixels(picture));

@@ -22,7 +22,7 @@ struct LoaderOptions {
 
 /// Belongs to the loader; valid until the batch after next is asked for.
 struct Batch {
-  ImageBatch images;                  // exactly `batch` pictures: a short one is filled up by repeating its first
+  ImageBatch images;                  // exactly `batch` pictures: a short one is filled up by repeating its own
   std::vector<std::int32_t> labels;   // `batch` of them
   std::vector<std::int64_t> indices;  // in the Pictures
   std::int64_t rows = 0;              // that count

@@ -44,7 +44,7 @@ struct Problem {
   bool training = false;                // forward may be called with Step::training and backward will be called
   std::vector<bool> diff_src_wanted;    // one a src; all false where nothing below is trainable
   bool diff_parameters_wanted = false;  // false when the layer is frozen
-  int node = 0;                         // index in the plan: the lane of this node's random numbers
+  int node = 0;                         // the first layer's index in the graph: the lane of this node's random numbers
   int threads = 1;
   DeviceKind device = DeviceKind::kCpu;
   Arch arch;  // of a CUDA device

@@ -30,18 +30,25 @@ void Progress::clear_line() {
   line_is_open_ = false;
 }
 
-void Progress::step(const StepProgress& p) {
+void Progress::redraw(std::string line, bool is_last) {
   if (quiet_ || !terminal_) return;
   const auto now = std::chrono::steady_clock::now();
-  if (p.step < p.steps && now - last_drawn_ < std::chrono::milliseconds(100)) return;
+  if (!is_last && now - last_drawn_ < std::chrono::milliseconds(100)) return;
   last_drawn_ = now;
-  std::string line = fmt::format("epoch {}/{}  step {}/{}  loss {:.4f}  accuracy {:.4f}  {:.0f} img/s  data {:.0f} %  left {}", p.epoch,
-                                 p.epochs, p.step, p.steps, p.loss, p.accuracy, p.images_per_second, 100 * p.data_wait_share,
-                                 duration_text(p.seconds_left));
   line.resize(std::min(line.size(), terminal_columns() - 1));  // a wrapped line could not be redrawn
   std::fprintf(stderr, "\r\033[K%s", line.c_str());
   std::fflush(stderr);
   line_is_open_ = true;
+}
+
+void Progress::step(const StepProgress& p) {
+  redraw(fmt::format("epoch {}/{}  step {}/{}  loss {:.4f}  accuracy {:.4f}  {:.0f} img/s  data {:.0f} %  left {}", p.epoch, p.epochs,
+                     p.step, p.steps, p.loss, p.accuracy, p.images_per_second, 100 * p.data_wait_share, duration_text(p.seconds_left)),
+         p.step == p.steps);
+}
+
+void Progress::count(const char* what, std::int64_t done, std::int64_t all) {
+  redraw(fmt::format("{} {}/{}", what, done, all), done == all);
 }
 
 void Progress::epoch(const EpochProgress& p) {

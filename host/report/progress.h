@@ -26,12 +26,15 @@ struct EpochProgress {
 class Progress {
  public:
   explicit Progress(bool quiet);
-  void step(const StepProgress& progress);    // at most ten times a second
+  void step(const StepProgress& progress);  // drawn at most ten times a second
   void epoch(const EpochProgress& progress);
+  /// Work that is not training: "drawing cards 120/2120".
+  void count(const char* what, std::int64_t done, std::int64_t all);
   /// A line of its own, whatever is being redrawn.
   void note(const std::string& line);
 
  private:
+  void redraw(std::string line, bool is_last);
   void clear_line();
   const bool quiet_, terminal_;
   bool line_is_open_ = false;

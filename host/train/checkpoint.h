@@ -39,6 +39,7 @@ struct TrainState {
   std::uint64_t step = 0;          // optimizer steps taken
   std::int64_t epoch = 0;          // the next step's epoch, counted from 0
   std::int64_t step_in_epoch = 0;  // batches of that epoch already used
+  std::int64_t pictures = 0;       // an epoch's: a run cannot continue on another number
   RunningMetrics running;
   std::int64_t best_epoch = 0;  // counted from 1 as in metrics.jsonl; 0: none yet
   double best_val_loss = std::numeric_limits<double>::infinity();

@@ -88,6 +88,7 @@ void visit_numbers(AnyCheckpoint& c, Visitor&& visit) {
   visit("state.step", c.state.step);
   visit("state.epoch", c.state.epoch);
   visit("state.step_in_epoch", c.state.step_in_epoch);
+  visit("state.pictures", c.state.pictures);
   visit("state.running.loss_sum", c.state.running.loss_sum);
   visit("state.running.correct", c.state.running.correct);
   visit("state.running.rows", c.state.running.rows);

@@ -1,6 +1,7 @@
 #include "host/train/metrics.h"
 
 #include <fstream>
+#include <limits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -22,6 +23,16 @@ std::string to_json_line(const EpochMetrics& m) {
   return line.dump();
 }
 
+namespace {
+
+// JSON has no NaN: it is written as null.
+double number(const nlohmann::json& line, const char* key) {
+  const auto value = line.find(key);
+  return value != line.end() && value->is_number() ? value->get<double>() : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
 std::vector<EpochMetrics> read_metrics(const std::string& path) {
   std::vector<EpochMetrics> epochs;
   std::ifstream file(path);
@@ -31,13 +42,13 @@ std::vector<EpochMetrics> read_metrics(const std::string& path) {
     EpochMetrics m;
     m.epoch = line.value("epoch", std::int64_t{0});
     m.step = line.value("step", std::uint64_t{0});
-    m.loss = line.value("loss", 0.0);
-    m.accuracy = line.value("accuracy", 0.0);
-    m.val_loss = line.value("val_loss", 0.0);
-    m.val_accuracy = line.value("val_accuracy", 0.0);
-    m.rate = line.value("rate", 0.0);
-    m.images_per_second = line.value("images_per_second", 0.0);
-    m.seconds = line.value("seconds", 0.0);
+    m.loss = number(line, "loss");
+    m.accuracy = number(line, "accuracy");
+    m.val_loss = number(line, "val_loss");
+    m.val_accuracy = number(line, "val_accuracy");
+    m.rate = number(line, "rate");
+    m.images_per_second = number(line, "images_per_second");
+    m.seconds = number(line, "seconds");
     epochs.push_back(m);
   }
   return epochs;

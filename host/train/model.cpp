@@ -1,9 +1,26 @@
 #include "host/train/model.h"
 
+#include <fmt/format.h>
+
+#include "host/runtime/error.h"
 #include "host/train/checkpoint.h"
 #include "models/registry.h"
 
 namespace cudacards {
+
+namespace {
+
+// Before memory is taken for a size that only the metadata claim.
+void require_whole(const SafetensorsFile& file, const Graph& graph) {
+  std::int64_t values = 0;
+  for (const auto& tensor : file.tensors()) values += Shape(tensor.shape).elements();
+  if (values < graph.parameter_count()) {
+    throw Error(fmt::format("{}: holds {} values, but the model that it describes has {} parameters: the file was changed or is no checkpoint",
+                            file.path(), values, graph.parameter_count()));
+  }
+}
+
+}  // namespace
 
 Model Model::load(const std::string& checkpoint, const ModelOptions& options) {
   const SafetensorsFile file = SafetensorsFile::open(checkpoint);
@@ -14,12 +31,13 @@ Model Model::load(const std::string& checkpoint, const ModelOptions& options) {
   model.classes_ = info.classes;
   model.graph_ = std::make_unique<Graph>(
       build_model(model.arch_, {.height = size, .width = size, .classes = static_cast<int>(info.classes.size())}));
+  require_whole(file, *model.graph_);
   model.parameters_ = std::make_unique<Parameters>(*model.graph_);
   check_preprocessing(file, info, *model.graph_);
   load_parameters(file, *model.parameters_);
   model.plan_ = std::make_unique<Plan>(
       Plan::make(*model.graph_, *model.parameters_,
-                 {.batch = options.batch, .precision = options.precision, .mode = Mode::kInfer, .impl = options.impl}));
+                 {.batch = options.batch, .precision = options.precision.value_or(info.config.precision), .mode = Mode::kInfer, .impl = options.impl}));
   return model;
 }
 

@@ -2,6 +2,7 @@
 // A trained model from a checkpoint, ready for inference.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace cudacards {
 
 struct ModelOptions {
   int batch = 32;
-  DType precision = DType::kF32;
+  std::optional<DType> precision;  // default: the one that it was trained and validated in
   ImplChoice impl = ImplChoice::kAuto;
 };
 

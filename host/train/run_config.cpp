@@ -13,9 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "host/data/files.h"
 #include "host/runtime/cpu.h"
 #include "host/runtime/did_you_mean.h"
 #include "host/runtime/error.h"
+#include "host/runtime/utf8.h"
 #include "host/train/words.h"
 #include "models/registry.h"
 
@@ -110,7 +112,8 @@ class Reader {
 
   template <class T>
   void operator()(const char* section, const char* key, T& field) const {
-    if (const toml::node* node = root_[section][key].node()) read(fmt::format("{}: {}.{}", where_, section, key), *node, field);
+    if (const toml::node* node = root_[section][key].node())
+      read(fmt::format("{}: {}.{}", where_, section, key), *node, field);
   }
 
  private:
@@ -127,13 +130,14 @@ class Reader {
     field = static_cast<float>(*node.value<double>());
   }
   template <class Integer>
-    requires std::is_integral_v<Integer>
+  requires std::is_integral_v<Integer>
   static void read(const std::string& key, const toml::node& node, Integer& field) {
-    if (!node.is_integer() || !std::in_range<Integer>(**node.as_integer())) refuse(key, node, "a whole number in range");
+    if (!node.is_integer() || !std::in_range<Integer>(**node.as_integer()))
+      refuse(key, node, "a whole number in range");
     field = static_cast<Integer>(**node.as_integer());
   }
   template <class Enum>
-    requires std::is_enum_v<Enum>
+  requires std::is_enum_v<Enum>
   static void read(const std::string& key, const toml::node& node, Enum& field) {
     std::string word;
     read(key, node, word);
@@ -160,16 +164,18 @@ void refuse_unknown_keys(const toml::table& root, const std::string& where) {
     const auto keys = known.find(name);
     const auto line = node.source().begin.line;
     if (keys == known.end()) {
-      throw UsageError(fmt::format("{}: unknown {} \"{}\" (line {}){}; sections: {}", where, node.is_table() ? "section" : "key", name,
-                                   line, did_you_mean(name, sections), fmt::join(sections, ", ")));
+      throw UsageError(fmt::format("{}: unknown {} \"{}\" (line {}){}; sections: {}", where,
+                                   node.is_table() ? "section" : "key", name, line, did_you_mean(name, sections),
+                                   fmt::join(sections, ", ")));
     }
-    if (!node.is_table()) throw UsageError(fmt::format("{}: \"{}\" (line {}) must be a section, [{}]", where, name, line, name));
+    if (!node.is_table())
+      throw UsageError(fmt::format("{}: \"{}\" (line {}) must be a section, [{}]", where, name, line, name));
     for (const auto& [key, value] : *node.as_table()) {
       const std::string key_name(key.str());
       if (std::find(keys->second.begin(), keys->second.end(), key_name) != keys->second.end()) continue;
-      throw UsageError(fmt::format("{}: unknown key \"{}.{}\" (line {}){}; [{}] has: {}", where, name, key_name,
-                                   value.source().begin.line, did_you_mean(fmt::format("{}.{}", name, key_name), dotted), name,
-                                   fmt::join(keys->second, ", ")));
+      throw UsageError(fmt::format(
+          "{}: unknown key \"{}.{}\" (line {}){}; [{}] has: {}", where, name, key_name, value.source().begin.line,
+          did_you_mean(fmt::format("{}.{}", name, key_name), dotted), name, fmt::join(keys->second, ", ")));
     }
   }
 }
@@ -179,9 +185,12 @@ void check(bool right, const char* key, const std::string& value, const char* ru
 }
 template <class T>
 void check_at_least(const char* key, T value, T least) {
-  check(std::isfinite(static_cast<double>(value)) && value >= least, key, fmt::format("{}", value), fmt::format("{} or more", least).c_str());
+  check(std::isfinite(static_cast<double>(value)) && value >= least, key, fmt::format("{}", value),
+        fmt::format("{} or more", least).c_str());
 }
-void check_share(const char* key, float value) { check(value >= 0 && value <= 1, key, fmt::format("{}", value), "from 0 to 1"); }
+void check_share(const char* key, float value) {
+  check(value >= 0 && value <= 1, key, fmt::format("{}", value), "from 0 to 1");
+}
 void check_below_one(const char* key, float value) {
   check(value >= 0 && value < 1, key, fmt::format("{}", value), "0 or more and less than 1");
 }
@@ -204,7 +213,7 @@ void apply_notebook(RunConfig& c) {
 void apply_best(RunConfig& c) {
   c.epochs = 40;
   c.batch = 32;
-  c.optimizer = {.kind = OptimizerKind::kAdamW, .epsilon = 1e-8f, .weight_decay = 0.05f};
+  c.optimizer = {.kind = OptimizerKind::kAdamW, .epsilon = 1e-8f, .weight_decay = 0.02f};
   c.rate = 1e-3f;
   c.schedule = ScheduleKind::kCosine;
   c.warmup_epochs = 1;
@@ -214,10 +223,9 @@ void apply_best(RunConfig& c) {
   c.augment = {.rotation_degrees = 15,
                .scale = 0.15f,
                .shift = 0.06f,
-               .perspective = 0.05f,
+               .perspective = 0.03f,
                .brightness = 0.2f,
-               .contrast = 0.2f,
-               .erase_probability = 0.25f};
+               .contrast = 0.2f};
   c.precision = cpu_has_bf16() ? DType::kBf16 : DType::kF32;
 }
 
@@ -241,7 +249,8 @@ void apply_preset(RunConfig& config, const std::string& preset) {
 }
 
 std::string to_toml(const RunConfig& config) {
-  std::string text = "# Everything that decides this run; `cudacards train --config run.toml --out elsewhere` does it again.\n";
+  std::string text =
+      "# Everything that decides this run; `cudacards train --config run.toml --out elsewhere` does it again.\n";
   std::string section;
   visit_fields(config, [&](const char* field_section, const char* key, const auto& value) {
     if (section != field_section) text += fmt::format("\n[{}]\n", section = field_section);
@@ -273,10 +282,14 @@ RunConfig run_config_from_toml(const std::string& text, const std::string& where
 
 void validate(const RunConfig& c) {
   const bool by_parts = !c.data_train.empty() || !c.data_valid.empty() || !c.data_test.empty();
-  if (by_parts && !c.data.empty()) throw UsageError("the data are given as one folder and as --train, --valid or --test: use one way");
+  if (by_parts && !c.data.empty())
+    throw UsageError("the data are given as one folder and as --train, --valid or --test: use one way");
   if (by_parts && c.data_train.empty()) throw UsageError("--valid or --test without --train: nothing to learn from");
-  check(c.seed <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()), "seed", fmt::format("{}", c.seed),
-        "below 2^63, what a TOML file can hold");
+  for (const std::string* path : {&c.data, &c.data_train, &c.data_valid, &c.data_test, &c.out}) {
+    if (!is_utf8(*path)) throw UsageError(fmt::format("the path {} is not UTF-8: a run's configuration could not keep it", printable(*path)));
+  }
+  check(c.seed <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()), "seed",
+        fmt::format("{}", c.seed), "below 2^63, what a TOML file can hold");
   check(c.image_size >= 8 && c.image_size <= 4096, "image size", fmt::format("{}", c.image_size), "from 8 to 4096");
   // The arch's name, and that its layers fit this size.
   (void)build_model(c.arch, {.height = c.image_size, .width = c.image_size});
@@ -294,18 +307,7 @@ void validate(const RunConfig& c) {
   check(std::isfinite(c.rate) && c.rate > 0, "learning rate", fmt::format("{}", c.rate), "more than 0");
   check_at_least("warm-up epochs", c.warmup_epochs, 0.0f);
   check_share("final rate", c.final_rate);
-  check(c.augment.rotation_degrees >= 0 && c.augment.rotation_degrees <= 180, "rotation", fmt::format("{}", c.augment.rotation_degrees),
-        "from 0 to 180 degrees");
-  check_below_one("scale", c.augment.scale);
-  check_share("shift", c.augment.shift);
-  check(c.augment.perspective >= 0 && c.augment.perspective <= 0.4f, "perspective", fmt::format("{}", c.augment.perspective),
-        "from 0 to 0.4 (corners must not meet)");
-  check_share("brightness", c.augment.brightness);
-  check_share("contrast", c.augment.contrast);
-  check_share("blur probability", c.augment.blur_probability);
-  check_at_least("blur sigma", c.augment.blur_sigma, 0.0f);
-  check_share("erase probability", c.augment.erase_probability);
-  check_share("erase area", c.augment.erase_area);
+  validate(c.augment);
   check(c.threads >= 0 && c.threads <= 1024, "threads", fmt::format("{}", c.threads), "from 0 (one a core) to 1024");
 }
 

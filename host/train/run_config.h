@@ -25,7 +25,7 @@ struct RunConfig {
   // how long
   int epochs = 40;
   int batch = 32;
-  int patience = 0;          // early stopping after so many epochs without a better validation loss; 0: off
+  int patience = 0;          // early stopping after so many epochs without a better validation accuracy; 0: off
   int checkpoint_steps = 0;  // save `last` also every so many steps; 0: at the end of each epoch
   // optimizer
   OptimizerOptions optimizer;

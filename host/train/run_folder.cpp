@@ -32,7 +32,7 @@ void require_writable(const std::string& path) {
 
 }  // namespace
 
-std::string make_run_folder(const std::string& wanted, const std::string& arch) {
+RunFolder RunFolder::make(const std::string& wanted, const std::string& arch) {
   if (!wanted.empty()) {
     std::error_code error;
     if (fs::exists(wanted, error) && !(fs::is_directory(wanted, error) && fs::is_empty(wanted, error))) {
@@ -40,15 +40,21 @@ std::string make_run_folder(const std::string& wanted, const std::string& arch) 
     }
     make_folders(wanted);
     require_writable(wanted);
-    return wanted;
+    return {wanted, Ours::kYes};
   }
   make_folders("runs");
   require_writable("runs");
   for (int n = 1;; ++n) {
     const std::string path = fmt::format("runs/{}-{}", arch, n);
-    if (mkdir(path.c_str(), 0777) == 0) return path;  // atomic: two runs that start together get two folders
+    if (mkdir(path.c_str(), 0777) == 0) return {path, Ours::kYes};  // atomic: two runs that start together get two folders
     if (errno != EEXIST) throw Error(fmt::format("{}: cannot make the folder ({}); choose another with --out", path, std::strerror(errno)));
   }
+}
+
+RunFolder::~RunFolder() {
+  if (ours_ == Ours::kNo) return;
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
 }
 
 void write_text_file(const std::string& path, const std::string& text) {

@@ -49,6 +49,7 @@ class Trainer {
         moment1_(values_bytes(), "the optimizer's first moment"),
         moment2_(config_.optimizer.kind == OptimizerKind::kSgd ? 0 : values_bytes(), "the optimizer's second moment"),
         average_(config_.ema_decay > 0 ? values_bytes() : 0, "the averaged parameters") {
+    state_.pictures = data_.train.size();
     parameters_.initialise(config_.seed);
     std::ranges::copy(parameters_.values().first(average_.as<float>().size()), average_.as<float>().begin());
   }
@@ -60,6 +61,10 @@ class Trainer {
     check_preprocessing(file, checkpoint, graph_);
     load_last(file, parameters_, moment1_.as<float>(), moment2_.as<float>(), average_.as<float>());
     state_ = checkpoint.state;
+    if (state_.pictures != data_.train.size()) {
+      throw Error(fmt::format("{}: cannot continue: it was trained on {} pictures, the data now have {}", run_, state_.pictures,
+                              data_.train.size()));
+    }
     epochs_ = read_metrics(run_ + "/metrics.jsonl");
     std::erase_if(epochs_, [&](const EpochMetrics& m) { return m.epoch > state_.epoch; });  // the file may be ahead of the checkpoint
     progress_.note(fmt::format("resumed {} at epoch {}, step {} of {}", run_, state_.epoch + 1, state_.step_in_epoch, loader_.batches()));
@@ -86,6 +91,7 @@ class Trainer {
   /// False when it was stopped before the epoch's end.
   bool train_epoch(const TrainOptions& options) {
     epoch_start_ = Clock::now();
+    seconds_before_ = state_.running.seconds;
     waited_before_ = loader_.seconds_waited();
     images_trained_ = 0;
     while (state_.step_in_epoch < loader_.batches()) {
@@ -133,7 +139,6 @@ class Trainer {
 
   void finish_epoch() {
     const double train_seconds = seconds_since(epoch_start_);
-    state_.running.seconds += train_seconds;
     const EvalReport valid = evaluate_inference_weights();
     const auto rows = static_cast<double>(std::max<std::int64_t>(1, state_.running.rows));
     EpochMetrics m{.epoch = state_.epoch + 1, .step = state_.step};
@@ -143,7 +148,7 @@ class Trainer {
     m.val_accuracy = valid.accuracy;
     m.rate = rate_at(config_, state_.step - 1, loader_.batches());
     m.images_per_second = static_cast<double>(images_trained_) / train_seconds;
-    m.seconds = seconds_since(epoch_start_);
+    m.seconds = seconds_of_epoch();
     epochs_.push_back(m);
     const bool is_best = update_state(m);
     save(is_best);
@@ -173,7 +178,11 @@ class Trainer {
     save_last();
   }
 
+  /// Of all the processes that have worked on this epoch.
+  double seconds_of_epoch() const { return seconds_before_ + seconds_since(epoch_start_); }
+
   void save_last() {
+    if (state_.step_in_epoch > 0) state_.running.seconds = seconds_of_epoch();
     cudacards::save_last(run_ + "/last.safetensors", parameters_, moment1_.as<float>(), moment2_.as<float>(), average_.as<float>(),
                          checkpoint());
   }
@@ -228,6 +237,7 @@ class Trainer {
   TrainState state_;
   std::vector<EpochMetrics> epochs_;
   Clock::time_point epoch_start_;
+  double seconds_before_ = 0;        // that earlier processes spent on this epoch
   double waited_before_ = 0;
   std::int64_t images_trained_ = 0;  // in this epoch by this process
 };
@@ -242,11 +252,17 @@ TrainResult train(const TrainOptions& options) {
   set_threads(config.threads);
   config.threads = threads();
 
-  const std::string run = resumes ? options.resume : make_run_folder(config.out, config.arch);
-  config.out = run;
-  if (!resumes) write_text_file(run + "/run.toml", to_toml(config));
-  Trainer trainer(config, run, load_training_data(config, progress), progress);
-  resumes ? trainer.resume() : trainer.save_first();
+  // The folder is tried before any picture is decoded, and is gone again when no run comes to be in it.
+  RunFolder folder = resumes ? RunFolder::existing(options.resume) : RunFolder::make(config.out, config.arch);
+  config.out = folder.path();
+  Trainer trainer(config, folder.path(), load_training_data(config, progress), progress);
+  if (resumes) {
+    trainer.resume();
+  } else {
+    write_text_file(folder.path() + "/run.toml", to_toml(config));
+    trainer.save_first();
+    folder.keep();
+  }
   return trainer.run(options);
 }
 

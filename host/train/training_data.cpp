@@ -20,9 +20,15 @@ DatasetOptions dataset_options(const RunConfig& config, Progress& progress) {
   if (!std::filesystem::exists(options.root)) {
     const DeckOptions deck;
     progress.note(fmt::format("no data given: drawing a deck of cards in {} ({} pictures a class)", options.root, deck.per_class));
-    make_deck(options.root, deck);
+    make_deck(options.root, deck, [&](std::int64_t done, std::int64_t all) { progress.count("drawing cards", done, all); });
   }
   return options;
+}
+
+// A run without pictures to learn from, or to choose the best epoch by, would end with a meaningless model and no complaint.
+void require_pictures(const char* split, const std::vector<Sample>& samples, const std::string& root) {
+  if (!samples.empty()) return;
+  throw Error(fmt::format("{}: no picture is left for {}: add some, or name another folder with --{}", root, split, split));
 }
 
 Pictures decode(const char* split, const std::vector<Sample>& samples, const RunConfig& config, const Dataset& dataset, Progress& progress) {
@@ -35,8 +41,12 @@ Pictures decode(const char* split, const std::vector<Sample>& samples, const Run
 }  // namespace
 
 TrainingData load_training_data(const RunConfig& config, Progress& progress) {
-  const Dataset dataset = scan_dataset(dataset_options(config, progress));
+  const DatasetOptions options = dataset_options(config, progress);
+  const Dataset dataset = scan_dataset(options);
   for (const auto& skipped : dataset.skipped) progress.note(fmt::format("skipped {}: {}", skipped.path, skipped.reason));
+  const std::string& root = options.root.empty() ? options.train : options.root;
+  require_pictures("train", dataset.train, root);
+  require_pictures("valid", dataset.valid, root);
   TrainingData data{dataset.classes, decode("train", dataset.train, config, dataset, progress),
                     decode("valid", dataset.valid, config, dataset, progress)};
   if (dataset.valid_source != "valid") progress.note(fmt::format("valid: {}", dataset.valid_source));

@@ -53,6 +53,7 @@ Checkpoint awkward_checkpoint(const Graph& graph) {
   c.state.step = (std::uint64_t{1} << 53) + 1;  // not a double
   c.state.epoch = 7;
   c.state.step_in_epoch = (std::int64_t{1} << 62) + 1;
+  c.state.pictures = 7624;
   c.state.running = {.loss_sum = 0.1 + 0.2, .correct = 123, .rows = 456, .seconds = std::nextafter(1e-300, 0)};
   c.state.best_epoch = 5;
   c.state.best_val_loss = std::nextafter(1.0 / 3, 1);

@@ -156,7 +156,7 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"label smoothing = 1", [](RunConfig& c) { c.label_smoothing = 1; }},
                     std::pair{"EMA decay = nan", [](RunConfig& c) { c.ema_decay = NAN; }},
                     std::pair{"warm-up epochs = inf", [](RunConfig& c) { c.warmup_epochs = INFINITY; }},
-                    std::pair{"perspective = 0.5", [](RunConfig& c) { c.augment.perspective = 0.5f; }},
+                    std::pair{"perspective must be from 0 to 0.2, got 0.5", [](RunConfig& c) { c.augment.perspective = 0.5f; }},
                     std::pair{"threads = -1", [](RunConfig& c) { c.threads = -1; }},
                     std::pair{"seed = 18446744073709551615", [](RunConfig& c) { c.seed = ~std::uint64_t{0}; }},
                     std::pair{"use one way", [](RunConfig& c) { c.data = "a", c.data_train = "b"; }},

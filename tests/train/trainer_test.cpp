@@ -84,6 +84,14 @@ TEST_F(TrainerTest, ResumesByteForByteAtEveryStep) {
   }
 }
 
+TEST_F(TrainerTest, RefusesToContinueOnOtherData) {
+  RunConfig config = small_.config("mlp", "moved");
+  std::atomic<int> stop = 1;
+  (void)train({.config = config, .quiet = true, .stop_requested = &stop});
+  for (int i = 0; i < 8; ++i) std::filesystem::remove(fmt::format("{}/train/red suit/{:03}.jpg", small_.data(), i));
+  EXPECT_NE(error_text([&] { train({.resume = config.out, .quiet = true}); }).find("trained on 30 pictures, the data now have 22"), std::string::npos);
+}
+
 TEST_F(TrainerTest, ReportsTheSameEpochWhenItWasInterrupted) {
   const TrainResult whole = train_quietly(small_.config("mlp", "whole"));
   const TrainResult parts = train_in_two_parts(small_.config("mlp", "parts"), 6);
@@ -108,6 +116,33 @@ TEST_F(TrainerTest, RefusesAFolderThatHasARun) {
   const RunConfig config = small_.config("mlp", "taken");
   (void)train_quietly(config);
   EXPECT_NE(error_text([&] { train_quietly(config); }).find("--resume " + config.out), std::string::npos);
+}
+
+TEST_F(TrainerTest, LeavesNoFolderBehindWhenNoRunComesToBe) {
+  RunConfig config = small_.config("mlp", "failed");
+  config.data = small_.run("nowhere");
+  EXPECT_NE(error_text([&] { train_quietly(config); }), "(no error)");
+  EXPECT_FALSE(std::filesystem::exists(config.out));
+}
+
+TEST_F(TrainerTest, RefusesToTrainWithoutValidationPictures) {
+  RunConfig config = small_.config("mlp", "blind");
+  std::filesystem::remove_all(small_.data() + "/valid");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(small_.data() + "/train")) {
+    if (entry.is_regular_file() && entry.path().filename() != "000.jpg") std::filesystem::remove(entry.path());
+  }
+  EXPECT_NE(error_text([&] { train_quietly(config); }).find("no picture is left for valid"), std::string::npos);
+}
+
+TEST_F(TrainerTest, SavesTheAveragedWeightsThatItValidated) {
+  const RunConfig config = small_.config("cnn", "averaged");
+  const TrainResult result = train_quietly(config);
+  const TrainState state = read_checkpoint(config.out + "/best.safetensors").state;
+  Model model = Model::load(config.out + "/best.safetensors", {.batch = config.batch});
+  const EvalReport report = evaluate(model, small_.data(), "valid");
+  EXPECT_EQ(report.loss, state.best_val_loss);
+  EXPECT_EQ(report.accuracy, state.best_val_accuracy);
+  EXPECT_EQ(report.loss, result.epochs[static_cast<std::size_t>(state.best_epoch - 1)].val_loss);
 }
 
 TEST_F(TrainerTest, StopsEarlyWhenPatienceEnds) {
