@@ -1,7 +1,7 @@
 option(CUDACARDS_NATIVE "Compile for this machine's processor (-march=native)" ON)
 option(CUDACARDS_BUILD_TESTS "Build the tests" ON)
 option(CUDACARDS_BUILD_BENCH "Build the benchmarks" OFF)
-option(CUDACARDS_WERROR "Treat warnings as errors" ON)
+option(CUDACARDS_WERROR "Treat warnings as errors (continuous integration does)" OFF)
 set(CUDACARDS_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them (address,undefined or thread)")
 
 if(NOT CMAKE_BUILD_TYPE)

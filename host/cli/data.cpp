@@ -39,17 +39,10 @@ void print_files(const char* title, const std::vector<BadFile>& files) {
   for (const BadFile& file : files) fmt::print("  {}: {}\n", file.path, file.reason);
 }
 
-const char* meaning(const Duplicates& group) {
-  if (group.across_labels && group.across_splits) return "under different classes and in different splits";
-  if (group.across_labels) return "under different classes: one label is wrong";
-  if (group.across_splits) return "in different splits: validation sees what was trained on";
-  return "inside one class";
-}
-
 void print_duplicates(const std::vector<Duplicates>& groups) {
   if (groups.empty()) return;
   fmt::print("The same picture more than once: {}\n", groups.size());
-  for (const Duplicates& group : groups) fmt::print("  {}\n    {}\n", meaning(group), fmt::join(group.paths, "\n    "));
+  for (const Duplicates& group : groups) fmt::print("  {}\n    {}\n", meaning_of(group), fmt::join(group.paths, "\n    "));
 }
 
 void print_mismatches(const std::vector<ClassMismatch>& mismatches) {

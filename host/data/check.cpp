@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
+#include <utility>
 
 #include "host/data/files.h"
 #include "host/data/folder_scan.h"
@@ -42,24 +44,37 @@ void look_at(Finding& file) {
   }
 }
 
-std::vector<Duplicates> find_duplicates(const std::vector<Finding>& files) {
-  std::map<Sha256, std::vector<const Finding*>> by_digest;
-  for (const Finding& file : files) {
-    if (file.reason.empty()) by_digest[file.digest].push_back(&file);
-  }
+/// A file's contents with where it stands.
+struct Fingerprint {
+  const std::string* path = nullptr;
+  std::string_view split, class_name;
+  Sha256 digest{};
+};
+
+std::vector<Duplicates> group_equal(const std::vector<Fingerprint>& files) {
+  std::map<Sha256, std::vector<const Fingerprint*>> by_digest;
+  for (const Fingerprint& file : files) by_digest[file.digest].push_back(&file);
   std::vector<Duplicates> result;
   for (const auto& [digest, group] : by_digest) {
     if (group.size() < 2) continue;
     Duplicates duplicates;
-    for (const Finding* file : group) {
+    for (const Fingerprint* file : group) {
       duplicates.paths.push_back(printable(*file->path));
-      duplicates.across_labels |= file->folder->name != group.front()->folder->name;
+      duplicates.across_labels |= file->class_name != group.front()->class_name;
       duplicates.across_splits |= file->split != group.front()->split;
     }
     result.push_back(std::move(duplicates));
   }
   std::sort(result.begin(), result.end(), [](const Duplicates& a, const Duplicates& b) { return a.paths < b.paths; });
   return result;
+}
+
+std::vector<Duplicates> find_duplicates(const std::vector<Finding>& files) {
+  std::vector<Fingerprint> fingerprints;
+  for (const Finding& file : files) {
+    if (file.reason.empty()) fingerprints.push_back({file.path, file.split->name, file.folder->name, file.digest});
+  }
+  return group_equal(fingerprints);
 }
 
 std::vector<ClassMismatch> compare_classes(const FolderScan& scan, const std::vector<std::string>& classes) {
@@ -78,6 +93,37 @@ std::vector<ClassMismatch> compare_classes(const FolderScan& scan, const std::ve
 }
 
 }  // namespace
+
+const char* meaning_of(const Duplicates& duplicates) {
+  if (duplicates.across_labels && duplicates.across_splits) return "under different classes and in different splits";
+  if (duplicates.across_labels) return "under different classes: one label is wrong";
+  if (duplicates.across_splits) return "in different splits: validation sees what was trained on";
+  return "inside one class";
+}
+
+std::vector<Duplicates> find_duplicates(const Dataset& dataset) {
+  std::vector<Fingerprint> files;
+  for (const auto& [split, samples] : {std::pair("train", &dataset.train), std::pair("valid", &dataset.valid)}) {
+    for (const Sample& sample : *samples) {
+      files.push_back({&sample.path, split, dataset.classes[static_cast<std::size_t>(sample.label)], {}});
+    }
+  }
+  std::vector<char> is_read(files.size(), 0);
+  parallel_ranges(static_cast<std::int64_t>(files.size()), [&](std::int64_t begin, std::int64_t end, int) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+      try {
+        files[i].digest = sha256(read_file(*files[i].path));
+        is_read[i] = 1;
+      } catch (const Error&) {  // decoding names it
+      }
+    }
+  });
+  std::vector<Fingerprint> whole;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (is_read[i] != 0) whole.push_back(files[i]);
+  }
+  return group_equal(whole);
+}
 
 bool DatasetCheck::passes() const {
   return bad.empty() && empty_classes.empty() &&

@@ -17,6 +17,12 @@ struct Duplicates {
   bool across_splits = false;      // one picture in two splits: valid or test measures what was trained on
 };
 
+/// "under different classes: one label is wrong".
+const char* meaning_of(const Duplicates& duplicates);
+
+/// Among the pictures of train and valid. Reads every file, decodes none; a file that cannot be read is left out.
+std::vector<Duplicates> find_duplicates(const Dataset& dataset);
+
 /// A class folder that not every split has. In valid or test but not in train is an error; the other way round is only
 /// worth knowing.
 struct ClassMismatch {

@@ -3,7 +3,9 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "host/data/check.h"
 #include "host/data/deck/deck.h"
 #include "host/runtime/error.h"
 
@@ -49,6 +51,9 @@ TrainingData load_training_data(const RunConfig& config, Progress& progress) {
   require_pictures("valid", dataset.valid, root);
   TrainingData data{dataset.classes, decode("train", dataset.train, config, dataset, progress),
                     decode("valid", dataset.valid, config, dataset, progress)};
+  for (const Duplicates& group : find_duplicates(dataset)) {
+    progress.note(fmt::format("the same picture {}: {}", meaning_of(group), fmt::join(group.paths, " = ")));
+  }
   if (dataset.valid_source != "valid") progress.note(fmt::format("valid: {}", dataset.valid_source));
   return data;
 }

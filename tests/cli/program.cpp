@@ -1,6 +1,7 @@
 #include "tests/cli/program.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,6 +46,14 @@ void change_environment(const std::vector<std::string>& changes) {
   }
 }
 
+void limit_cores(int cores) {
+  if (cores == 0) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (int core = 0; core < cores; ++core) CPU_SET(core, &set);
+  if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(126);
+}
+
 pid_t start_program(const Start& start, const Streams& streams) {
   std::vector<char*> arguments = {const_cast<char*>("cudacards")};
   for (const std::string& argument : start.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -56,6 +65,7 @@ pid_t start_program(const Start& start, const Streams& streams) {
   redirect(streams.out, O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
   redirect(streams.folder / "err", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, STDERR_FILENO);
   change_environment(start.environment);
+  limit_cores(start.cores);
   if (!start.folder.empty() && chdir(start.folder.c_str()) != 0) _exit(126);
   execv(CUDACARDS_PROGRAM, arguments.data());
   _exit(127);
@@ -79,17 +89,15 @@ Outcome run_program(const Start& start) {
   return {exit_code, streams.out_text(start), streams.err_text()};
 }
 
-Outcome run_and_signal(const Start& start, const std::string& when, int signal) {
+Outcome run_and_signal(const Start& start, const std::string& when, int signal, int delay_ms) {
   const Streams streams(start);
   const pid_t child = start_program(start, streams);
   CUDACARDS_CHECK(child > 0);
   int status = 0;
-  bool sent = false;
+  int milliseconds_seen = -1;  // since `when` was seen
   while (waitpid(child, &status, WNOHANG) == 0) {
-    if (!sent && streams.err_text().find(when) != std::string::npos) {
-      kill(child, signal);
-      sent = true;
-    }
+    if (milliseconds_seen >= 0 || streams.err_text().find(when) != std::string::npos) ++milliseconds_seen;
+    if (milliseconds_seen == delay_ms) kill(child, signal);
     usleep(1000);
   }
   return {exit_code_of(status), streams.out_text(start), streams.err_text()};

@@ -12,6 +12,7 @@ struct Start {
   std::vector<std::string> environment = {};  // "NAME=value" to set, "NAME" to remove
   std::string folder = {};                    // to start in; empty: here
   std::string output_file = {};               // for standard output, instead of catching it
+  int cores = 0;                              // that it may use; 0: all
 };
 
 struct Outcome {
@@ -24,8 +25,8 @@ inline Outcome run_program(const std::vector<std::string>& arguments) {
   return run_program(Start{.arguments = arguments});
 }
 
-/// Starts the program, sends `signal` when its standard error contains `when`, and waits for its end.
-Outcome run_and_signal(const Start& start, const std::string& when, int signal);
+/// Starts the program, sends `signal` so many milliseconds after its standard error contains `when`, and waits for its end.
+Outcome run_and_signal(const Start& start, const std::string& when, int signal, int delay_ms = 0);
 
 std::vector<std::string> lines_of(const std::string& text);
 /// Code points of the longest line.

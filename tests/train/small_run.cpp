@@ -4,9 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "host/data/files.h"
 #include "tests/support/pictures.h"
-#include "weights/safetensors.h"
 
 namespace cudacards::testing_support {
 namespace {
@@ -50,19 +48,6 @@ RunConfig SmallRun::config(const std::string& arch, const std::string& run_name)
   config.ema_decay = 0.9f;
   config.threads = 2;
   return config;
-}
-
-std::string hash_of_tensors(const std::string& path) {
-  const SafetensorsFile file = SafetensorsFile::open(path);
-  std::vector<std::uint8_t> all;
-  for (const auto& tensor : file.tensors()) {
-    all.insert(all.end(), tensor.name.begin(), tensor.name.end());
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(tensor.bytes.data());
-    all.insert(all.end(), bytes, bytes + tensor.bytes.size());
-  }
-  std::string text;
-  for (const auto byte : sha256(all)) text += fmt::format("{:02x}", byte);
-  return text;
 }
 
 }  // namespace cudacards::testing_support

@@ -14,6 +14,7 @@
 #include "host/train/evaluate.h"
 #include "host/train/predict.h"
 #include "tests/support/error_text.h"
+#include "tests/support/tensor_hash.h"
 #include "tests/train/small_run.h"
 
 namespace cudacards {
@@ -123,6 +124,18 @@ TEST_F(TrainerTest, LeavesNoFolderBehindWhenNoRunComesToBe) {
   config.data = small_.run("nowhere");
   EXPECT_NE(error_text([&] { train_quietly(config); }), "(no error)");
   EXPECT_FALSE(std::filesystem::exists(config.out));
+}
+
+TEST_F(TrainerTest, WarnsOfDuplicatesButTrains) {
+  std::filesystem::copy_file(small_.data() + "/train/red suit/000.jpg", small_.data() + "/valid/blue suit/copy.jpg");
+  RunConfig config = small_.config("mlp", "warned");
+  config.epochs = 1;
+  ::testing::internal::CaptureStderr();
+  const TrainResult result = train({.config = config});
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(result.epochs.size(), 1u);
+  EXPECT_NE(log.find("the same picture under different classes and in different splits: "), std::string::npos) << log;
+  EXPECT_NE(log.find("/valid/blue suit/copy.jpg"), std::string::npos) << log;
 }
 
 TEST_F(TrainerTest, RefusesToTrainWithoutValidationPictures) {

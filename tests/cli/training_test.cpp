@@ -1,0 +1,67 @@
+// Training from outside: stopped at any moment it can be continued, and the number of cores does not change a byte.
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <random>
+
+#include "host/data/deck/deck.h"
+#include "tests/cli/program.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tensor_hash.h"
+
+namespace cudacards {
+namespace {
+
+using namespace testing_support;
+
+class CliTraining : public testing::Test {
+ protected:
+  CliTraining() { make_deck(folder_ / "deck", {.per_class = 1, .size = 32}); }
+
+  Start start(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), "train");
+    return {.arguments = std::move(arguments), .environment = {"OMP_WAIT_POLICY=passive"}, .folder = folder_.path().string()};
+  }
+
+  std::vector<std::string> new_run(const std::string& name) const {
+    return {"deck", "--image-size", "16", "--batch", "8", "--threads", "2", "--out", name};
+  }
+
+  // QUALITY target 16. A run without end, stopped; the same run continued, and stopped again.
+  void stop_at_random_moments(int trials) {
+    std::mt19937 random(16);
+    for (int trial = 0; trial < trials; ++trial) {
+      const int signal = trial % 2 == 0 ? SIGINT : SIGTERM;
+      const std::string name = "run-" + std::to_string(trial);
+      auto arguments = new_run(name);
+      arguments.insert(arguments.end(), {"--arch", "mlp", "--epochs", "1000000"});
+      const Outcome first = run_and_signal(start(arguments), "train: Found", signal, static_cast<int>(random() % 150));
+      ASSERT_EQ(first.exit_code, 128 + signal) << first.err;
+      ASSERT_NE(first.err.find("continue with: cudacards train --resume " + name), std::string::npos) << first.err;
+      const Outcome second = run_and_signal(start({"--resume", name}), "resumed " + name, signal, static_cast<int>(random() % 50));
+      ASSERT_EQ(second.exit_code, 128 + signal) << second.err;
+    }
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(CliTraining, CanBeStoppedAtAnyMomentAndContinued) { stop_at_random_moments(10); }
+
+using CliTrainingLong = CliTraining;
+TEST_F(CliTrainingLong, CanBeStoppedAt200MomentsAndContinued) { stop_at_random_moments(200); }
+
+TEST_F(CliTraining, GivesTheSameBytesOnOneCoreAndOnAll) {
+  for (const int cores : {0, 1}) {
+    auto arguments = new_run("cores-" + std::to_string(cores));
+    arguments.insert(arguments.end(), {"--epochs", "2", "--arch", "cnn"});
+    Start limited = start(arguments);
+    limited.cores = cores;
+    ASSERT_EQ(run_program(limited).exit_code, 0);
+  }
+  EXPECT_EQ(hash_of_tensors(folder_ / "cores-0/last.safetensors"), hash_of_tensors(folder_ / "cores-1/last.safetensors"));
+}
+
+}  // namespace
+}  // namespace cudacards
