@@ -1,5 +1,6 @@
-// Every layer of every model on the CPU, by each implementation that takes it: forward and backward of one node as a plan would run it.
-// Names are pass/model/layer/precision/implementation; --benchmark_filter chooses. The reference is left out: it is not a competitor.
+// Every layer of every model on the CPU, by each implementation that takes it: forward and backward of one node as a
+// plan would run it. Names are pass/model/layer/precision/implementation; --benchmark_filter chooses. The reference is
+// left out: it is not a competitor.
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -26,9 +27,15 @@ Buffer random_tensor(const TensorDesc& desc, std::uint32_t lane) {
     const Random4 words = random4(1, RandomPurpose::kInitialise, static_cast<std::uint64_t>(i), lane, 0);
     const float value = 2.0f * uniform01(words.v[0]) - 1.0f;
     switch (desc.type) {
-      case DType::kF32: buffer.as<float>()[static_cast<std::size_t>(i)] = value; break;
-      case DType::kBf16: buffer.as<Bf16>()[static_cast<std::size_t>(i)] = Bf16(value); break;
-      case DType::kU8: buffer.as<std::uint8_t>()[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(words.v[0]); break;
+      case DType::kF32:
+        buffer.as<float>()[static_cast<std::size_t>(i)] = value;
+        break;
+      case DType::kBf16:
+        buffer.as<Bf16>()[static_cast<std::size_t>(i)] = Bf16(value);
+        break;
+      case DType::kU8:
+        buffer.as<std::uint8_t>()[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(words.v[0]);
+        break;
     }
   }
   return buffer;
@@ -129,11 +136,14 @@ void register_model(const ModelEntry& model, DType precision) {
     for (const Implementation& implementation : node.operation->implementations(DeviceKind::kCpu)) {
       if (implementation.family == "reference" || !implementation.supports(*node.operation, node.problem)) continue;
       for (const Pass pass : {Pass::kForward, Pass::kBackward}) {
-        const std::string name = fmt::format("{}/{}/{}/{}/{}", pass == Pass::kForward ? "forward" : "backward", model.name, node.name,
-                                             name_of(precision), implementation.name);
-        benchmark::RegisterBenchmark(name.c_str(), [node, implementation, pass](benchmark::State& state) {
-          run(state, node, implementation, pass);
-        })->UseRealTime()->MeasureProcessCPUTime()->Unit(benchmark::kMillisecond);
+        const std::string name = fmt::format("{}/{}/{}/{}/{}", pass == Pass::kForward ? "forward" : "backward",
+                                             model.name, node.name, name_of(precision), implementation.name);
+        benchmark::RegisterBenchmark(
+            name.c_str(),
+            [node, implementation, pass](benchmark::State& state) { run(state, node, implementation, pass); })
+            ->UseRealTime()
+            ->MeasureProcessCPUTime()
+            ->Unit(benchmark::kMillisecond);
       }
     }
   }
@@ -147,7 +157,8 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::AddCustomContext("threads", std::to_string(cudacards::threads()));
   for (const auto& model : cudacards::models()) {
-    for (const cudacards::DType precision : {cudacards::DType::kF32, cudacards::DType::kBf16}) cudacards::register_model(model, precision);
+    for (const cudacards::DType precision : {cudacards::DType::kF32, cudacards::DType::kBf16})
+      cudacards::register_model(model, precision);
   }
   benchmark::RunSpecifiedBenchmarks();
   return 0;

@@ -1,13 +1,13 @@
-// One whole training step on the CPU: pictures in, forward, loss, backward, Adam. Prints one line of JSON with the fields that
-// bench/peers/*_step.py print; bench/compare_cpu.py sets them side by side.
+// One whole training step on the CPU: pictures in, forward, loss, backward, Adam. Prints one line of JSON with the
+// fields that bench/peers/*_step.py print; bench/compare_cpu.py sets them side by side.
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "host/graph/plan.h"
@@ -47,7 +47,8 @@ struct LabelledBatch {
 };
 
 std::vector<LabelledBatch> random_batches(const Options& options) {
-  const std::size_t picture = std::size_t{3} * static_cast<std::size_t>(options.image_size) * static_cast<std::size_t>(options.image_size);
+  const std::size_t picture =
+      std::size_t{3} * static_cast<std::size_t>(options.image_size) * static_cast<std::size_t>(options.image_size);
   std::vector<LabelledBatch> batches(kBatches);
   for (std::uint32_t b = 0; b < kBatches; ++b) {
     LabelledBatch& batch = batches[b];
@@ -87,10 +88,11 @@ nlohmann::ordered_json measure(const Options& options) {
     const Step step{.training = true, .seed = kSeed, .number = static_cast<std::uint64_t>(i)};
     const auto start = std::chrono::steady_clock::now();
     plan.forward({.images = batch.images, .transforms = {}}, step);
-    const auto loss = softmax_loss(plan.logits(), batch.labels.data(), options.batch, options.batch, options.classes, 0.0f, plan.diff_logits());
+    const auto loss = softmax_loss(plan.logits(), batch.labels.data(), options.batch, options.batch, options.classes,
+                                   0.0f, plan.diff_logits());
     plan.backward(step);
-    optimizer_step({}, segments, 1e-3f, step.number, parameters.values(), plan.gradients(), moments.as<float>().first(size),
-                   moments.as<float>().last(size));
+    optimizer_step({}, segments, 1e-3f, step.number, parameters.values(), plan.gradients(),
+                   moments.as<float>().first(size), moments.as<float>().last(size));
     parameters.touch();
     const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
     if (i >= options.warmup) milliseconds.push_back(elapsed.count());
@@ -133,11 +135,15 @@ int run(int argc, char** argv) {
   app.add_option("--impl", options.impl, "auto, vendor or reference")->capture_default_str();
   app.add_flag("--unfused", options.unfused, "one node a layer");
   app.add_option("--batch", options.batch, "pictures a step")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--image-size", options.image_size, "height and width")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--image-size", options.image_size, "height and width")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   app.add_option("--classes", options.classes, "classes")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--threads", options.threads, "0: one a core")->capture_default_str()->check(CLI::NonNegativeNumber);
   app.add_option("--steps", options.steps, "timed steps")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--warmup", options.warmup, "steps before the clock starts")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_option("--warmup", options.warmup, "steps before the clock starts")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   CLI11_PARSE(app, argc, argv);
   std::puts(measure(options).dump().c_str());
   return 0;

@@ -23,7 +23,8 @@ Graph build_model(const std::string& arch, const ModelSpec& spec) {
     if (arch == entry.name) return entry.build(spec);
     names.emplace_back(entry.name);
   }
-  throw UsageError(fmt::format("no model named \"{}\"{}; known: {}", arch, did_you_mean(arch, names), fmt::join(names, ", ")));
+  throw UsageError(
+      fmt::format("no model named \"{}\"{}; known: {}", arch, did_you_mean(arch, names), fmt::join(names, ", ")));
 }
 
 }  // namespace cudacards

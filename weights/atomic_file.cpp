@@ -28,15 +28,21 @@ constexpr const char* kTemporaryInfix = ".tmp-";
 std::string advice_for(int error) {
   switch (error) {
     case ENOSPC:
-    case EDQUOT: return "free some space, or save to another disk";
+    case EDQUOT:
+      return "free some space, or save to another disk";
     case EACCES:
     case EPERM:
-    case EROFS: return "choose a folder that you may write to";
+    case EROFS:
+      return "choose a folder that you may write to";
     case ENOENT:
-    case ENOTDIR: return "create the folder first";
-    case EIO: return "the disk is failing or has gone: save to another one";
-    case EFBIG: return "the file is larger than the file system or the limit of this process (ulimit -f) allows";
-    default: return "nothing was changed: save again or elsewhere";
+    case ENOTDIR:
+      return "create the folder first";
+    case EIO:
+      return "the disk is failing or has gone: save to another one";
+    case EFBIG:
+      return "the file is larger than the file system or the limit of this process (ulimit -f) allows";
+    default:
+      return "nothing was changed: save again or elsewhere";
   }
 }
 

@@ -160,9 +160,14 @@ class HeaderParser {
       if (seen[index]) fail(fmt::format("tensor {} has {} twice", in_quotes(tensor.name), key));
       seen.set(index);
       switch (index) {
-        case 0: tensor.type = parse_type(tensor.name); break;
-        case 1: tensor.shape = parse_shape(tensor.name); break;
-        default: parse_offsets(tensor);
+        case 0:
+          tensor.type = parse_type(tensor.name);
+          break;
+        case 1:
+          tensor.shape = parse_shape(tensor.name);
+          break;
+        default:
+          parse_offsets(tensor);
       }
     });
     for (std::size_t i = 0; i < kKeys.size(); ++i) {

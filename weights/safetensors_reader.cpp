@@ -52,7 +52,8 @@ void for_each_float(const TensorView& tensor, Use&& use) {
       break;
     case SafetensorsType::kI32:
     case SafetensorsType::kI64:
-    case SafetensorsType::kU8: CUDACARDS_CHECK(false, "floats() lets no integers through");
+    case SafetensorsType::kU8:
+      CUDACARDS_CHECK(false, "floats() lets no integers through");
   }
 }
 

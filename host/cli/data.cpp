@@ -42,7 +42,8 @@ void print_files(const char* title, const std::vector<BadFile>& files) {
 void print_duplicates(const std::vector<Duplicates>& groups) {
   if (groups.empty()) return;
   fmt::print("The same picture more than once: {}\n", groups.size());
-  for (const Duplicates& group : groups) fmt::print("  {}\n    {}\n", meaning_of(group), fmt::join(group.paths, "\n    "));
+  for (const Duplicates& group : groups)
+    fmt::print("  {}\n    {}\n", meaning_of(group), fmt::join(group.paths, "\n    "));
 }
 
 void print_mismatches(const std::vector<ClassMismatch>& mismatches) {

@@ -111,7 +111,8 @@ RunConfig effective_config(const TrainCommand& train) {
 }
 
 void choose_device_of(const TrainCommand& train, RunConfig& config) {
-  const bool is_set = std::ranges::any_of(train.settings, [](const auto& s) { return s.starts_with("machine.device"); });
+  const bool is_set =
+      std::ranges::any_of(train.settings, [](const auto& s) { return s.starts_with("machine.device"); });
   const bool is_configured = (!train.config_file.empty() || is_set) && train.command->count("--device") == 0;
   const DeviceChoice choice = choose_device(is_configured ? name_of(config.device) : train.device);
   config.device = choice.kind;

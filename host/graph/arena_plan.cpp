@@ -10,7 +10,8 @@ namespace cudacards {
 std::size_t place_blocks(std::vector<MemoryBlock>& blocks) {
   std::vector<std::size_t> by_size(blocks.size());
   std::iota(by_size.begin(), by_size.end(), std::size_t{0});
-  std::stable_sort(by_size.begin(), by_size.end(), [&](std::size_t a, std::size_t b) { return blocks[a].bytes > blocks[b].bytes; });
+  std::stable_sort(by_size.begin(), by_size.end(),
+                   [&](std::size_t a, std::size_t b) { return blocks[a].bytes > blocks[b].bytes; });
 
   std::vector<const MemoryBlock*> placed;  // sorted by offset
   std::size_t arena = 0;
@@ -27,8 +28,9 @@ std::size_t place_blocks(std::vector<MemoryBlock>& blocks) {
     }
     block.offset = offset;
     arena = std::max(arena, offset + bytes);
-    const auto position = std::upper_bound(placed.begin(), placed.end(), offset,
-                                           [](std::size_t value, const MemoryBlock* other) { return value < other->offset; });
+    const auto position =
+        std::upper_bound(placed.begin(), placed.end(), offset,
+                         [](std::size_t value, const MemoryBlock* other) { return value < other->offset; });
     placed.insert(position, &block);
   }
   return arena;

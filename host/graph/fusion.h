@@ -8,14 +8,16 @@
 
 namespace cudacards {
 
-/// One step: the layers it computes (first to last) and the operation that does it. Inputs are indices of steps; -1 is the graph's input.
+/// One step: the layers it computes (first to last) and the operation that does it. Inputs are indices of steps; -1 is
+/// the graph's input.
 struct FusedStep {
   std::vector<int> layers;
   std::shared_ptr<const Operation> operation;
   std::vector<int> inputs;
 };
 
-/// Steps in order of execution. Layers that the result does not depend on are left out. With `fuse` false every layer is a step.
+/// Steps in order of execution. Layers that the result does not depend on are left out. With `fuse` false every layer
+/// is a step.
 std::vector<FusedStep> fuse_layers(const Graph& graph, bool fuse);
 
 }  // namespace cudacards

@@ -32,26 +32,35 @@ Node Graph::input(const Shape& shape_without_batch) {
   return add_input(Shape(std::move(sizes)), InputKind::kTensor);
 }
 
-Node Graph::rescale(Node src, float scale, float offset) { return apply(std::make_shared<Rescale>(scale, offset), {src}); }
+Node Graph::rescale(Node src, float scale, float offset) {
+  return apply(std::make_shared<Rescale>(scale, offset), {src});
+}
 
 Node Graph::conv2d(Node src, const Conv2dOptions& options) { return apply(std::make_shared<Conv2d>(options), {src}); }
 
 Node Graph::depthwise_conv2d(Node src, Conv2dOptions options) {
   const Shape& shape = layer(src).shape;
-  if (shape.rank() != 4) throw Error(fmt::format("depthwise_conv2d: needs a (N,H,W,C) source, got {}", shape.to_string()));
+  if (shape.rank() != 4)
+    throw Error(fmt::format("depthwise_conv2d: needs a (N,H,W,C) source, got {}", shape.to_string()));
   options.filters = options.groups = static_cast<int>(shape[3]);
   return conv2d(src, options);
 }
 
-Node Graph::max_pool(Node src, const Pool2dOptions& options) { return apply(std::make_shared<MaxPool2d>(options), {src}); }
+Node Graph::max_pool(Node src, const Pool2dOptions& options) {
+  return apply(std::make_shared<MaxPool2d>(options), {src});
+}
 
 Node Graph::global_average_pool(Node src) { return apply(std::make_shared<GlobalAveragePool2d>(), {src}); }
 
 Node Graph::flatten(Node src) { return apply(std::make_shared<Flatten>(), {src}); }
 
-Node Graph::dense(Node src, int units, Activation activation) { return apply(std::make_shared<Dense>(units, activation), {src}); }
+Node Graph::dense(Node src, int units, Activation activation) {
+  return apply(std::make_shared<Dense>(units, activation), {src});
+}
 
-Node Graph::activation(Node src, Activation activation) { return apply(std::make_shared<ActivationLayer>(activation), {src}); }
+Node Graph::activation(Node src, Activation activation) {
+  return apply(std::make_shared<ActivationLayer>(activation), {src});
+}
 
 Node Graph::softmax(Node src) { return apply(std::make_shared<Softmax>(), {src}); }
 
@@ -64,7 +73,11 @@ Node Graph::batch_norm(Node src, float momentum, float epsilon) {
 Node Graph::add(Node a, Node b) { return apply(std::make_shared<Add>(), {a, b}); }
 
 Node Graph::apply(std::shared_ptr<const Operation> operation, std::vector<Node> inputs) {
-  Layer layer{.name = unique_name(std::string(operation->stem())), .operation = operation, .inputs = {}, .shape = {}, .parameters = {}};
+  Layer layer{.name = unique_name(std::string(operation->stem())),
+              .operation = operation,
+              .inputs = {},
+              .shape = {},
+              .parameters = {}};
   std::vector<Shape> src;
   for (const Node node : inputs) {
     src.push_back(this->layer(node).shape);
@@ -97,7 +110,8 @@ std::string Graph::unique_name(const std::string& stem) const {
 
 Graph& Graph::named(std::string name) {
   CUDACARDS_CHECK(!layers_.empty(), "name a layer after it is added");
-  if (name != layers_.back().name && unique_name(name) != name) throw Error(fmt::format("two layers are named \"{}\"", name));
+  if (name != layers_.back().name && unique_name(name) != name)
+    throw Error(fmt::format("two layers are named \"{}\"", name));
   layers_.back().name = std::move(name);
   return *this;
 }

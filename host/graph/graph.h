@@ -1,5 +1,6 @@
 #pragma once
-// A model as a description: layers, and which feeds which. Building one checks shapes at once and names the layer that is wrong.
+// A model as a description: layers, and which feeds which. Building one checks shapes at once and names the layer that
+// is wrong.
 
 #include <memory>
 #include <span>
@@ -21,7 +22,7 @@ struct Layer {
   std::vector<int> inputs;                     // ids of layers, all smaller than this layer's own
   Shape shape;                                 // with batch 1
   std::vector<ParameterSpec> parameters;
-  bool trainable = true;                       // false: frozen, its parameters keep their values
+  bool trainable = true;  // false: frozen, its parameters keep their values
 };
 
 /// What the input is. A picture is uint8 (N,H,W,3) and must pass a rescale; a tensor is fp32 (N, ...).
@@ -54,7 +55,8 @@ class Graph {
   Graph&& logits(Node result) &&;
   Graph& logits(Node result) &;
 
-  /// Freezes or thaws the layers whose names start with `prefix` ("": all). Returns how many layers with parameters matched.
+  /// Freezes or thaws the layers whose names start with `prefix` ("": all). Returns how many layers with parameters
+  /// matched.
   int set_trainable(const std::string& prefix, bool trainable);
 
   const std::vector<Layer>& layers() const { return layers_; }

@@ -50,7 +50,8 @@ Parameters::Parameters(const Graph& graph) {
     const Layer& layer = graph.layers()[i];
     for (const auto& spec : layer.parameters) {
       const std::int64_t end = next + spec.shape.elements();
-      list_.push_back({layer.name + "/" + spec.name, static_cast<int>(i), spec, next, end, layer.trainable && spec.trainable});
+      list_.push_back(
+          {layer.name + "/" + spec.name, static_cast<int>(i), spec, next, end, layer.trainable && spec.trainable});
       next = (end + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine;
     }
   }
@@ -62,10 +63,16 @@ void Parameters::initialise(std::uint64_t seed) {
   for (std::size_t i = 0; i < list_.size(); ++i) {
     const auto target = values(list_[i]);
     switch (list_[i].spec.initialiser) {
-      case Initialiser::kZeros: std::fill(target.begin(), target.end(), 0.0f); break;
-      case Initialiser::kOnes: std::fill(target.begin(), target.end(), 1.0f); break;
+      case Initialiser::kZeros:
+        std::fill(target.begin(), target.end(), 0.0f);
+        break;
+      case Initialiser::kOnes:
+        std::fill(target.begin(), target.end(), 1.0f);
+        break;
       case Initialiser::kGlorotUniform:
-      case Initialiser::kHeNormal: fill_random(target, list_[i].spec, seed, static_cast<std::uint32_t>(i)); break;
+      case Initialiser::kHeNormal:
+        fill_random(target, list_[i].spec, seed, static_cast<std::uint32_t>(i));
+        break;
     }
   }
   touch();
@@ -82,7 +89,8 @@ std::vector<OptimizerSegment> Parameters::segments() const {
   std::vector<OptimizerSegment> segments;
   for (const auto& p : list_) {
     if (!p.trainable) continue;
-    if (!segments.empty() && segments.back().decays == p.spec.decays && p.begin - segments.back().end < kFloatsPerLine) {
+    if (!segments.empty() && segments.back().decays == p.spec.decays &&
+        p.begin - segments.back().end < kFloatsPerLine) {
       segments.back().end = p.end;  // the padding between them is zero and its gradient too
     } else {
       segments.push_back({p.begin, p.end, p.spec.decays});

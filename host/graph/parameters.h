@@ -1,5 +1,6 @@
 #pragma once
-// All parameters of a model in one fp32 buffer, all gradients in another: one optimizer launch, one checkpoint, one hash.
+// All parameters of a model in one fp32 buffer, all gradients in another: one optimizer launch, one checkpoint, one
+// hash.
 
 #include <cstdint>
 #include <span>
@@ -31,8 +32,12 @@ class Parameters {
   const Parameter* find(const std::string& name) const;
   std::span<float> values() { return values_.as<float>(); }
   std::span<const float> values() const { return values_.as<float>(); }
-  std::span<float> values(const Parameter& p) { return values().subspan(static_cast<std::size_t>(p.begin), static_cast<std::size_t>(p.end - p.begin)); }
-  std::span<const float> values(const Parameter& p) const { return values().subspan(static_cast<std::size_t>(p.begin), static_cast<std::size_t>(p.end - p.begin)); }
+  std::span<float> values(const Parameter& p) {
+    return values().subspan(static_cast<std::size_t>(p.begin), static_cast<std::size_t>(p.end - p.begin));
+  }
+  std::span<const float> values(const Parameter& p) const {
+    return values().subspan(static_cast<std::size_t>(p.begin), static_cast<std::size_t>(p.end - p.begin));
+  }
   /// Runs of trainable parameters for the optimizer, neighbours merged.
   std::vector<OptimizerSegment> segments() const;
   std::int64_t size() const { return size_; }

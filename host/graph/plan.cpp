@@ -98,7 +98,9 @@ std::span<float> Plan::gradients() { return state_->gradients.as<float>(); }
 const PlanOptions& Plan::options() const { return state_->options; }
 const std::vector<PlanNode>& Plan::nodes() const { return state_->nodes; }
 std::size_t Plan::arena_bytes() const { return state_->arena.size(); }
-std::size_t Plan::planned_bytes() const { return state_->arena.size() + state_->packed.size() + state_->gradients.size(); }
+std::size_t Plan::planned_bytes() const {
+  return state_->arena.size() + state_->packed.size() + state_->gradients.size();
+}
 
 std::string Plan::find_non_finite(const ImageBatch& images, const Step& step, const std::function<void()>& loss) {
   const auto is_finite = [](const void* data, const TensorDesc& desc) {
@@ -121,7 +123,9 @@ std::string Plan::find_non_finite(const ImageBatch& images, const Step& step, co
     if (!node.runs_backward) continue;
     state_->run_backward(i, now);
     for (const auto& parameter : state_->parameters->list()) {
-      if (!parameter.trainable || std::find(node.layers.begin(), node.layers.end(), parameter.layer) == node.layers.end()) continue;
+      if (!parameter.trainable ||
+          std::find(node.layers.begin(), node.layers.end(), parameter.layer) == node.layers.end())
+        continue;
       if (!all_finite(gradients().data() + parameter.begin, DType::kF32, parameter.end - parameter.begin)) {
         return fmt::format("{}: diff {}", node.name, parameter.name);
       }

@@ -32,15 +32,15 @@ struct Refusal {
 
 /// One step of the plan: an operation after fusion.
 struct PlanNode {
-  std::string name;             // of its first layer
-  std::vector<int> layers;      // indices in the graph of all layers that it computes
+  std::string name;         // of its first layer
+  std::vector<int> layers;  // indices in the graph of all layers that it computes
   std::shared_ptr<const Operation> operation;
-  std::vector<int> inputs;      // indices of plan nodes; -1: the graph's input
+  std::vector<int> inputs;  // indices of plan nodes; -1: the graph's input
   Problem problem;
-  bool runs_backward = false;   // something at or below this node is trainable
-  std::string implementation;   // empty for a view
+  bool runs_backward = false;  // something at or below this node is trainable
+  std::string implementation;  // empty for a view
   std::vector<Refusal> refused;
-  double flops = 0;             // forward, whole batch
+  double flops = 0;  // forward, whole batch
   MemoryNeed memory;
 };
 
@@ -55,12 +55,13 @@ class Plan {
   /// Runs all nodes; no allocation. `step.training` chooses dropout and batch statistics and needs Mode::kTrain.
   void forward(const ImageBatch& images, const Step& step);
   void forward(const float* src, const Step& step);
-  /// From diff_logits() to gradients(). Every trainable gradient is overwritten. Stops where nothing below is trainable.
+  /// From diff_logits() to gradients(). Every trainable gradient is overwritten. Stops where nothing below is
+  /// trainable.
   void backward(const Step& step);
 
   const float* logits() const;  // (batch, classes)
   float* diff_logits();
-  std::span<float> gradients(); // laid out as Parameters::values(); empty in Mode::kInfer
+  std::span<float> gradients();  // laid out as Parameters::values(); empty in Mode::kInfer
 
   const PlanOptions& options() const;
   const std::vector<PlanNode>& nodes() const;
@@ -68,9 +69,10 @@ class Plan {
   /// Everything that make() took: arena, gradients, packed weights.
   std::size_t planned_bytes() const;
 
-  /// After a step with a NaN or infinity: where the first one was, in the order of execution: "conv2d_1/weights", "conv2d_1: dst",
-  /// "logits: gradient", "dense: diff dense/weights"; empty when all is finite. Runs the step again node by node, because the arena reuses
-  /// memory; `loss` has to fill diff_logits() from logits() as in the step itself.
+  /// After a step with a NaN or infinity: where the first one was, in the order of execution: "conv2d_1/weights",
+  /// "conv2d_1: dst", "logits: gradient", "dense: diff dense/weights"; empty when all is finite. Runs the step again
+  /// node by node, because the arena reuses memory; `loss` has to fill diff_logits() from logits() as in the step
+  /// itself.
   std::string find_non_finite(const ImageBatch& images, const Step& step, const std::function<void()>& loss);
 
   struct State;  // plan_state.h; for the graph room alone

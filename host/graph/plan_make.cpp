@@ -17,15 +17,20 @@ using State = Plan::State;
 
 std::string_view family_of(ImplChoice choice) {
   switch (choice) {
-    case ImplChoice::kHand: return "hand";
-    case ImplChoice::kVendor: return "vendor";
-    case ImplChoice::kReference: return "reference";
-    case ImplChoice::kAuto: break;
+    case ImplChoice::kHand:
+      return "hand";
+    case ImplChoice::kVendor:
+      return "vendor";
+    case ImplChoice::kReference:
+      return "reference";
+    case ImplChoice::kAuto:
+      break;
   }
   return "";
 }
 
-std::vector<PlanValue> make_values(const Graph& graph, const std::vector<FusedStep>& steps, const PlanOptions& options) {
+std::vector<PlanValue> make_values(const Graph& graph, const std::vector<FusedStep>& steps,
+                                   const PlanOptions& options) {
   std::vector<PlanValue> values(1);
   values[0].desc = {graph.input_shape().with_batch(options.batch),
                     graph.input_kind() == InputKind::kImage ? DType::kU8 : options.precision};
@@ -48,7 +53,8 @@ std::vector<PlanValue> make_values(const Graph& graph, const std::vector<FusedSt
 bool has_trainable_parameters(const Graph& graph, const FusedStep& step) {
   return std::any_of(step.layers.begin(), step.layers.end(), [&](int i) {
     const Layer& layer = graph.layers()[static_cast<std::size_t>(i)];
-    return layer.trainable && std::any_of(layer.parameters.begin(), layer.parameters.end(), [](const auto& p) { return p.trainable; });
+    return layer.trainable &&
+           std::any_of(layer.parameters.begin(), layer.parameters.end(), [](const auto& p) { return p.trainable; });
   });
 }
 
@@ -77,8 +83,9 @@ PlanNode make_node(const Graph& graph, const FusedStep& step, std::size_t index,
   problem.threads = threads();
   problem.device = options.device;
 
-  result.needs_gradient = problem.diff_parameters_wanted ||
-                          std::any_of(problem.diff_src_wanted.begin(), problem.diff_src_wanted.end(), [](bool wanted) { return wanted; });
+  result.needs_gradient =
+      problem.diff_parameters_wanted ||
+      std::any_of(problem.diff_src_wanted.begin(), problem.diff_src_wanted.end(), [](bool wanted) { return wanted; });
   node.runs_backward = result.needs_gradient && !step.operation->is_view();
   node.flops = step.operation->flops(src_shapes);
   return node;
@@ -129,7 +136,9 @@ class MemoryPlanner {
  private:
   int backward_time(int node) const { return 2 * n_ - node; }
 
-  void want(std::size_t bytes, int first, int last, void** target) { wanted_.push_back({{bytes, first, last}, target}); }
+  void want(std::size_t bytes, int first, int last, void** target) {
+    wanted_.push_back({{bytes, first, last}, target});
+  }
 
   void add_values() {
     const auto count = state_.values.size();
@@ -148,7 +157,8 @@ class MemoryPlanner {
         if (node.inputs[s] < 0) touch(0, 0);
         if (node.runs_backward && node.memory.backward_reads_src) touch(node.inputs[s] + 1, backward_time(i));
         const auto storage = static_cast<std::size_t>(state_.input(node, s).storage);
-        if (node.runs_backward && node.problem.diff_src_wanted[s]) diff_first[storage] = std::min(diff_first[storage], backward_time(i));
+        if (node.runs_backward && node.problem.diff_src_wanted[s])
+          diff_first[storage] = std::min(diff_first[storage], backward_time(i));
       }
     }
     const auto logits = static_cast<std::size_t>(state_.values.back().storage);
@@ -160,7 +170,8 @@ class MemoryPlanner {
       want(value.desc.bytes(), first[v], last[v], &value.data);
       const bool has_diff = value.needs_gradient || v == logits;
       if (state_.options.mode == Mode::kTrain && has_diff) {
-        want(value.desc.bytes(), diff_first[v], v == logits ? 2 * n_ + 1 : backward_time(static_cast<int>(v) - 1), &value.diff);
+        want(value.desc.bytes(), diff_first[v], v == logits ? 2 * n_ + 1 : backward_time(static_cast<int>(v) - 1),
+             &value.diff);
       }
     }
   }
@@ -171,7 +182,8 @@ class MemoryPlanner {
       BoundNode& bound = state_.bound[static_cast<std::size_t>(i)];
       want(node.memory.workspace, i, node.runs_backward ? backward_time(i) : i, &bound.workspace);
       want(node.memory.scratchpad, i, i, &bound.forward_scratchpad);
-      if (node.runs_backward) want(node.memory.scratchpad, backward_time(i), backward_time(i), &bound.backward_scratchpad);
+      if (node.runs_backward)
+        want(node.memory.scratchpad, backward_time(i), backward_time(i), &bound.backward_scratchpad);
     }
   }
 

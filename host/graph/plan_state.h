@@ -8,9 +8,10 @@
 
 namespace cudacards {
 
-/// A tensor of the plan with one owner: the graph's tensor input (index 0) or a node's result (index node + 1). Views share their source's.
+/// A tensor of the plan with one owner: the graph's tensor input (index 0) or a node's result (index node + 1). Views
+/// share their source's.
 struct PlanValue {
-  int storage = 0;           // the value whose memory this one is; itself, unless a view
+  int storage = 0;  // the value whose memory this one is; itself, unless a view
   TensorDesc desc;
   bool needs_gradient = false;
   void* data = nullptr;
@@ -45,8 +46,12 @@ struct Plan::State {
   Buffer arena, packed, gradients;
   std::uint64_t packed_version = 0;  // of the parameters that the packed copies were made from
 
-  const PlanValue& input(const PlanNode& node, std::size_t i) const { return values[static_cast<std::size_t>(node.inputs[i] + 1)]; }
-  PlanValue& storage(int value) { return values[static_cast<std::size_t>(values[static_cast<std::size_t>(value)].storage)]; }
+  const PlanValue& input(const PlanNode& node, std::size_t i) const {
+    return values[static_cast<std::size_t>(node.inputs[i] + 1)];
+  }
+  PlanValue& storage(int value) {
+    return values[static_cast<std::size_t>(values[static_cast<std::size_t>(value)].storage)];
+  }
   PlanValue& result() { return storage(static_cast<int>(nodes.size())); }
 
   void run_forward(std::size_t node, const ImageBatch* images, const Step& step);

@@ -9,9 +9,12 @@ enum class Activation : std::uint8_t { kNone, kRelu, kRelu6 };
 
 constexpr const char* name_of(Activation activation) {
   switch (activation) {
-    case Activation::kNone: return "linear";
-    case Activation::kRelu: return "relu";
-    case Activation::kRelu6: return "relu6";
+    case Activation::kNone:
+      return "linear";
+    case Activation::kRelu:
+      return "relu";
+    case Activation::kRelu6:
+      return "relu6";
   }
   return "?";
 }

@@ -18,7 +18,7 @@ struct ImageTransform {
   float blur_sigma = 0.0f;  // Gaussian in source pixels; 0: none
   struct Rectangle {
     int x = 0, y = 0, width = 0, height = 0;
-  } erase;                                    // width 0: nothing is erased
+  } erase;  // width 0: nothing is erased
   std::array<std::uint8_t, 3> erase_colour = {127, 127, 127};
   bool is_identity = true;  // set by whoever fills in anything above
 };

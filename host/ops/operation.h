@@ -1,8 +1,10 @@
 #pragma once
-// An operation of the graph: a description that knows shapes and parameters, and an ordered list of named implementations.
+// An operation of the graph: a description that knows shapes and parameters, and an ordered list of named
+// implementations.
 //
-// A plan asks each implementation in turn `supports(problem)`; the first yes is `make`d into a Kernel that lives as long as the
-// plan. The last entry of every list says yes to everything. Nothing above this folder knows what is inside a Kernel.
+// A plan asks each implementation in turn `supports(problem)`; the first yes is `make`d into a Kernel that lives as
+// long as the plan. The last entry of every list says yes to everything. Nothing above this folder knows what is inside
+// a Kernel.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +23,8 @@
 
 namespace cudacards {
 
-/// What a backward kernel does with a gradient that it is asked for. Accumulate adds to what is there (branches that fan in).
+/// What a backward kernel does with a gradient that it is asked for. Accumulate adds to what is there (branches that
+/// fan in).
 enum class GradMode : std::uint8_t { kIgnore, kOverwrite, kAccumulate };
 
 /// How a parameter starts. Glorot (Glorot and Bengio, AISTATS 2010): uniform in +-sqrt(6 / (fan_in + fan_out)).
@@ -59,20 +62,21 @@ struct MemoryNeed {
   bool backward_reads_dst = false;
 };
 
-/// What differs from step to step. On a GPU a mirror of this lives in device memory, so that one captured graph serves all.
+/// What differs from step to step. On a GPU a mirror of this lives in device memory, so that one captured graph serves
+/// all.
 struct Step {
-  bool training = false;      // dropout drops, batch norm uses and updates batch statistics
-  std::uint64_t seed = 0;     // of the run
-  std::uint64_t number = 0;   // of the optimizer step: the counter of this step's random numbers
+  bool training = false;           // dropout drops, batch norm uses and updates batch statistics
+  std::uint64_t seed = 0;          // of the run
+  std::uint64_t number = 0;        // of the optimizer step: the counter of this step's random numbers
   bool parameters_changed = true;  // since this kernel's last forward: packed copies have to be made again
 };
 
 struct ForwardArgs {
   Step step;
-  const ImageBatch* images = nullptr;    // for the operation that reads the graph's picture input, else null
-  std::span<const void* const> src;      // as Problem::src
+  const ImageBatch* images = nullptr;  // for the operation that reads the graph's picture input, else null
+  std::span<const void* const> src;    // as Problem::src
   void* dst = nullptr;
-  std::span<float* const> parameters;    // fp32 master values, as Operation::parameters(); running statistics are written
+  std::span<float* const> parameters;  // fp32 master values, as Operation::parameters(); running statistics are written
   void* workspace = nullptr;
   void* scratchpad = nullptr;
   void* packed = nullptr;
@@ -80,10 +84,10 @@ struct ForwardArgs {
 
 struct BackwardArgs {
   Step step;
-  std::span<const void* const> src;      // null where MemoryNeed::backward_reads_src is false
-  const void* dst = nullptr;             // null where backward_reads_dst is false
+  std::span<const void* const> src;  // null where MemoryNeed::backward_reads_src is false
+  const void* dst = nullptr;         // null where backward_reads_dst is false
   const void* diff_dst = nullptr;
-  std::span<void* const> diff_src;       // null where the mode is kIgnore
+  std::span<void* const> diff_src;  // null where the mode is kIgnore
   std::span<const GradMode> diff_src_mode;
   std::span<const float* const> parameters;
   std::span<float* const> diff_parameters;  // fp32; null for parameters that are not trainable
@@ -111,7 +115,8 @@ struct Implementation {
   std::unique_ptr<Kernel> (*make)(const Operation&, const Problem&);
 };
 
-/// A description: immutable, without memory. Throws Error with a reason from infer_shape; the graph adds the layer's name.
+/// A description: immutable, without memory. Throws Error with a reason from infer_shape; the graph adds the layer's
+/// name.
 class Operation {
  public:
   virtual ~Operation() = default;
@@ -121,15 +126,16 @@ class Operation {
   virtual std::string_view stem() const = 0;
   virtual Shape infer_shape(std::span<const Shape> src) const = 0;
   virtual std::vector<ParameterSpec> parameters(std::span<const Shape> src) const;
-  /// Of one forward pass; multiply-adds count as two. Backward is counted by the plan (twice this where both gradients are taken).
+  /// Of one forward pass; multiply-adds count as two. Backward is counted by the plan (twice this where both gradients
+  /// are taken).
   virtual double flops(std::span<const Shape> src) const;
   /// Ordered by preference; the last supports everything.
   virtual std::span<const Implementation> implementations(DeviceKind device) const = 0;
   /// True where dst has the bytes of src in another shape: the plan gives both the same memory and runs nothing.
   virtual bool is_view() const { return false; }
 
-  /// This operation with the given one, its only consumer, absorbed; null where they don't fuse. `dst` is this operation's
-  /// destination shape. Called repeatedly: conv2d takes ReLU, then the max pool.
+  /// This operation with the given one, its only consumer, absorbed; null where they don't fuse. `dst` is this
+  /// operation's destination shape. Called repeatedly: conv2d takes ReLU, then the max pool.
   virtual std::unique_ptr<Operation> fuse(const Operation& consumer, const Shape& dst) const;
 };
 

@@ -12,7 +12,8 @@ namespace cudacards {
 
 enum class Padding : std::uint8_t { kSame, kValid };
 
-/// dst = pixel * scale + offset, from the graph's uint8 pictures; augmentation, when a batch has it, happens in the same pass.
+/// dst = pixel * scale + offset, from the graph's uint8 pictures; augmentation, when a batch has it, happens in the
+/// same pass.
 class Rescale final : public Operation {
  public:
   Rescale(float scale, float offset) : scale(scale), offset(offset) {}
@@ -48,13 +49,14 @@ struct Pool2dOptions {
   Extent2d step() const { return stride.value_or(window); }
 };
 
-/// src (N,H,W,C) -> (N,P,Q,K): convolution (cross-correlation, as every framework means it), + bias, activation, and after fusion
-/// a max pool. Depthwise convolution is groups == C. Parameters: weights (K,R,S,C/groups), bias (K).
+/// src (N,H,W,C) -> (N,P,Q,K): convolution (cross-correlation, as every framework means it), + bias, activation, and
+/// after fusion a max pool. Depthwise convolution is groups == C. Parameters: weights (K,R,S,C/groups), bias (K).
 class Conv2d final : public Operation {
  public:
   explicit Conv2d(const Conv2dOptions& options, std::optional<Pool2dOptions> pool = std::nullopt);
   const Conv2dOptions options;
-  const std::optional<Pool2dOptions> pool;  // max pool behind the activation; the winner of a window is the first of equals
+  const std::optional<Pool2dOptions>
+      pool;  // max pool behind the activation; the winner of a window is the first of equals
 
   /// The convolution proper, before any pool.
   Conv2dProblem problem(const Shape& src) const;
@@ -143,8 +145,9 @@ class Softmax final : public Operation {
   std::span<const Implementation> implementations(DeviceKind device) const override;
 };
 
-/// Inverted dropout: in training each element is zeroed with probability `rate`, the rest scaled by 1/(1-rate). Element i of the node
-/// is kept where uniform01(random4(seed, kDropout, step, node, i/4).v[i%4]) >= rate, so backward draws again and keeps no mask.
+/// Inverted dropout: in training each element is zeroed with probability `rate`, the rest scaled by 1/(1-rate). Element
+/// i of the node is kept where uniform01(random4(seed, kDropout, step, node, i/4).v[i%4]) >= rate, so backward draws
+/// again and keeps no mask.
 class Dropout final : public Operation {
  public:
   explicit Dropout(float rate);
@@ -167,8 +170,8 @@ class Add final : public Operation {
 
 /// Batch normalisation over all but the last dimension (Ioffe and Szegedy, ICML 2015), then an optional activation.
 /// Training: batch mean and biased variance; running = momentum * running + (1 - momentum) * batch (Keras' convention).
-/// Inference: running statistics; a frozen layer (Problem::diff_parameters_wanted is false) uses them in training too and leaves them
-/// alone, as Keras does. Parameters: gamma, beta, mean, variance (the last two not trainable).
+/// Inference: running statistics; a frozen layer (Problem::diff_parameters_wanted is false) uses them in training too
+/// and leaves them alone, as Keras does. Parameters: gamma, beta, mean, variance (the last two not trainable).
 class BatchNorm final : public Operation {
  public:
   explicit BatchNorm(float momentum = 0.99f, float epsilon = 1e-3f, Activation activation = Activation::kNone)

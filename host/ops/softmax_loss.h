@@ -7,8 +7,8 @@
 namespace cudacards {
 
 struct SoftmaxLossResult {
-  double loss_sum = 0;         // over the rows that count, natural logarithm, label smoothing included
-  std::int64_t correct = 0;    // largest logit is the label (first of equals)
+  double loss_sum = 0;       // over the rows that count, natural logarithm, label smoothing included
+  std::int64_t correct = 0;  // largest logit is the label (first of equals)
   std::int64_t correct_top5 = 0;
   std::int64_t rows = 0;
 };

@@ -1,5 +1,6 @@
 #pragma once
-// Shapes and element types of the graph's tensors. Layout is NHWC for pictures and (N, units) for vectors, innermost last.
+// Shapes and element types of the graph's tensors. Layout is NHWC for pictures and (N, units) for vectors, innermost
+// last.
 
 #include <cstdint>
 #include <initializer_list>

@@ -42,8 +42,9 @@ void Progress::redraw(std::string line, bool is_last) {
 }
 
 void Progress::step(const StepProgress& p) {
-  redraw(fmt::format("epoch {}/{}  step {}/{}  loss {:.4f}  accuracy {:.4f}  {:.0f} img/s  data {:.0f} %  left {}", p.epoch, p.epochs,
-                     p.step, p.steps, p.loss, p.accuracy, p.images_per_second, 100 * p.data_wait_share, duration_text(p.seconds_left)),
+  redraw(fmt::format("epoch {}/{}  step {}/{}  loss {:.4f}  accuracy {:.4f}  {:.0f} img/s  data {:.0f} %  left {}",
+                     p.epoch, p.epochs, p.step, p.steps, p.loss, p.accuracy, p.images_per_second,
+                     100 * p.data_wait_share, duration_text(p.seconds_left)),
          p.step == p.steps);
 }
 
@@ -53,9 +54,10 @@ void Progress::count(const char* what, std::int64_t done, std::int64_t all) {
 
 void Progress::epoch(const EpochProgress& p) {
   if (quiet_) return;
-  note(fmt::format("epoch {:>3}/{}  loss {:.4f}  accuracy {:.4f}  val_loss {:.4f}  val_accuracy {:.4f}{}  {:.0f} img/s  {}", p.epoch, p.epochs,
-                   p.loss, p.accuracy, p.val_loss, p.val_accuracy, p.is_best ? " *" : "  ", p.images_per_second,
-                   duration_text(p.seconds)));
+  note(fmt::format(
+      "epoch {:>3}/{}  loss {:.4f}  accuracy {:.4f}  val_loss {:.4f}  val_accuracy {:.4f}{}  {:.0f} img/s  {}", p.epoch,
+      p.epochs, p.loss, p.accuracy, p.val_loss, p.val_accuracy, p.is_best ? " *" : "  ", p.images_per_second,
+      duration_text(p.seconds)));
 }
 
 void Progress::note(const std::string& line) {

@@ -1,5 +1,6 @@
 #pragma once
-// What a person sees while a run goes on: one line that is redrawn on a terminal, a line an epoch anywhere else. On standard error.
+// What a person sees while a run goes on: one line that is redrawn on a terminal, a line an epoch anywhere else. On
+// standard error.
 
 #include <chrono>
 #include <cstdint>
@@ -12,8 +13,8 @@ struct StepProgress {
   std::int64_t step = 0, steps = 0;    // in the epoch, done so far
   double loss = 0, accuracy = 0;       // of the epoch so far
   double images_per_second = 0;
-  double data_wait_share = 0;          // of the wall time of the epoch
-  double seconds_left = 0;             // of the whole run
+  double data_wait_share = 0;  // of the wall time of the epoch
+  double seconds_left = 0;     // of the whole run
 };
 
 struct EpochProgress {

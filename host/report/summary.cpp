@@ -14,7 +14,8 @@ namespace {
 
 std::string with_commas(std::int64_t value) {
   std::string digits = std::to_string(value);
-  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<std::size_t>(i), ",");
+  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3)
+    digits.insert(static_cast<std::size_t>(i), ",");
   return digits;
 }
 
@@ -37,7 +38,9 @@ std::int64_t parameters_of(const Graph& graph, const PlanNode& node) {
   return sum;
 }
 
-std::string type_of(const Layer& layer) { return std::string(layer.operation ? layer.operation->kind() : "InputLayer"); }
+std::string type_of(const Layer& layer) {
+  return std::string(layer.operation ? layer.operation->kind() : "InputLayer");
+}
 
 // Of one picture's forward pass.
 double flops_of(const Graph& graph, const Layer& layer) {
@@ -53,7 +56,8 @@ double flops_of(const Graph& graph) {
   return sum;
 }
 
-// The least that one picture's forward pass moves if every layer reads and writes its tensors once, in the plan's precision.
+// The least that one picture's forward pass moves if every layer reads and writes its tensors once, in the plan's
+// precision.
 std::int64_t bytes_of(const Graph& graph, DType precision) {
   std::int64_t sum = 0;
   for (const auto& layer : graph.layers()) {
@@ -85,30 +89,38 @@ std::string summary_table(const Graph& graph, const Plan& plan) {
   Table table({{"Layer (type)"}, {"Output shape"}, {"Params", Align::kRight}});
   for (const auto& layer : graph.layers()) {
     const std::string frozen = !layer.trainable && !layer.parameters.empty() ? " frozen" : "";
-    table.add({fmt::format("{} ({}){}", layer.name, type_of(layer), frozen), shape_text(layer.shape), with_commas(parameters_of(layer))});
+    table.add({fmt::format("{} ({}){}", layer.name, type_of(layer), frozen), shape_text(layer.shape),
+               with_commas(parameters_of(layer))});
   }
   std::string text = table.to_string();
   const std::int64_t total = graph.parameter_count(), trainable = graph.trainable_count();
-  text += fmt::format("Total params:          {}  ({})\n", with_commas(total), mib(static_cast<std::size_t>(total) * sizeof(float)));
+  text += fmt::format("Total params:          {}  ({})\n", with_commas(total),
+                      mib(static_cast<std::size_t>(total) * sizeof(float)));
   text += fmt::format("Trainable params:      {}\n", with_commas(trainable));
   text += fmt::format("Non-trainable params:  {}\n", with_commas(total - trainable));
   text += fmt::format("One picture, forward:  {:.3f} GFLOP, {} moved at least\n", flops_of(graph) / 1e9,
                       mib(static_cast<std::size_t>(bytes_of(graph, plan.options().precision))));
-  text += fmt::format("Planned memory:        {} for {} at batch {} in {}\n", mib(plan.planned_bytes()), mode_name(plan.options()),
-                      plan.options().batch, name_of(plan.options().precision));
+  text += fmt::format("Planned memory:        {} for {} at batch {} in {}\n", mib(plan.planned_bytes()),
+                      mode_name(plan.options()), plan.options().batch, name_of(plan.options().precision));
   text += fmt::format("                       (arena {}, gradients and packed weights {})\n", mib(plan.arena_bytes()),
                       mib(plan.planned_bytes() - plan.arena_bytes()));
   return text;
 }
 
 std::string plan_table(const Graph& graph, const Plan& plan) {
-  Table table({{"Node"}, {"Shape"}, {"Params", Align::kRight}, {"GFLOP", Align::kRight}, {"MiB", Align::kRight}, {"Implementation"}});
+  Table table({{"Node"},
+               {"Shape"},
+               {"Params", Align::kRight},
+               {"GFLOP", Align::kRight},
+               {"MiB", Align::kRight},
+               {"Implementation"}});
   std::string refusals;
   for (const auto& node : plan.nodes()) {
     const std::size_t bytes = node.problem.dst.bytes() + node.memory.workspace + node.memory.packed;
     const bool is_view = node.implementation.empty();
     table.add({node_title(graph, node), node.problem.dst.shape.to_string(), with_commas(parameters_of(graph, node)),
-               fmt::format("{:.3f}", node.flops / 1e9), is_view ? "-" : fmt::format("{:.1f}", static_cast<double>(bytes) / (1 << 20)),
+               fmt::format("{:.3f}", node.flops / 1e9),
+               is_view ? "-" : fmt::format("{:.1f}", static_cast<double>(bytes) / (1 << 20)),
                is_view ? "(view)" : node.implementation});
     for (const auto& refusal : node.refused) {
       refusals += fmt::format("  {}: not {}: {}\n", node.name, refusal.implementation, refusal.reason);
@@ -135,7 +147,8 @@ std::string summary_json(const std::string& arch, const Graph& graph, const Plan
   ordered_json nodes = ordered_json::array();
   for (const auto& node : plan.nodes()) {
     ordered_json refused = ordered_json::array();
-    for (const auto& refusal : node.refused) refused.push_back({{"implementation", refusal.implementation}, {"reason", refusal.reason}});
+    for (const auto& refusal : node.refused)
+      refused.push_back({{"implementation", refusal.implementation}, {"reason", refusal.reason}});
     nodes.push_back({{"name", node_title(graph, node)},
                      {"implementation", node.implementation},
                      {"flops", node.flops},

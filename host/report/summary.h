@@ -12,7 +12,8 @@ namespace cudacards {
 std::string summary_table(const Graph& graph, const Plan& plan);
 /// Node after fusion, shape, parameters, GFLOP, memory, implementation, and why the ones before it refused.
 std::string plan_table(const Graph& graph, const Plan& plan);
-/// {arch, input, layers[], parameters{total, trainable, non_trainable}, flops, planned_bytes, plan[]}; flops of one picture's forward.
+/// {arch, input, layers[], parameters{total, trainable, non_trainable}, flops, planned_bytes, plan[]}; flops of one
+/// picture's forward.
 std::string summary_json(const std::string& arch, const Graph& graph, const Plan& plan);
 
 }  // namespace cudacards

@@ -1,7 +1,7 @@
 #pragma once
 // Two kinds of failure, never mixed.
-// Expected (bad path, bad file, wrong shape, no GPU, no space): throw Error; the command line prints its one line and exits
-// with its code. Programming errors: CUDACARDS_CHECK aborts with expression, file and line.
+// Expected (bad path, bad file, wrong shape, no GPU, no space): throw Error; the command line prints its one line and
+// exits with its code. Programming errors: CUDACARDS_CHECK aborts with expression, file and line.
 
 #include <stdexcept>
 #include <string>

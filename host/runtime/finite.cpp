@@ -28,9 +28,12 @@ bool finite(const Word* words, std::int64_t count, Word exponent) {
 
 bool all_finite(const void* data, DType type, std::int64_t count) {
   switch (type) {
-    case DType::kF32: return finite(static_cast<const std::uint32_t*>(data), count, std::uint32_t{0x7f800000u});
-    case DType::kBf16: return finite(static_cast<const std::uint16_t*>(data), count, std::uint16_t{0x7f80u});
-    case DType::kU8: return true;
+    case DType::kF32:
+      return finite(static_cast<const std::uint32_t*>(data), count, std::uint32_t{0x7f800000u});
+    case DType::kBf16:
+      return finite(static_cast<const std::uint16_t*>(data), count, std::uint16_t{0x7f80u});
+    case DType::kU8:
+      return true;
   }
   return true;
 }

@@ -1,17 +1,19 @@
 #pragma once
-// The one place that knows how work is spread over CPU threads. The count is part of a run's identity: the same --threads
-// gives the same bytes on any machine, because the work is split by this count and never by the number of cores.
+// The one place that knows how work is spread over CPU threads. The count is part of a run's identity: the same
+// --threads gives the same bytes on any machine, because the work is split by this count and never by the number of
+// cores.
 
 #include <cstdint>
 
 namespace cudacards {
 
-/// Sets the count for this program: OpenMP, oneDNN and the loops below. 0 means one a usable core (affinity and cgroup quota).
+/// Sets the count for this program: OpenMP, oneDNN and the loops below. 0 means one a usable core (affinity and cgroup
+/// quota).
 void set_threads(int count);
 int threads();
 
-/// Calls body(begin, end, thread) on contiguous shares of [0, count), one share a thread, in parallel. Shares depend only on
-/// count and threads(). Exceptions thrown by the body are rethrown here (the first by thread index).
+/// Calls body(begin, end, thread) on contiguous shares of [0, count), one share a thread, in parallel. Shares depend
+/// only on count and threads(). Exceptions thrown by the body are rethrown here (the first by thread index).
 template <class Body>
 void parallel_ranges(std::int64_t count, Body&& body);
 

@@ -15,7 +15,9 @@ struct ClassReport {
   std::int64_t samples = 0, correct = 0, predicted = 0;
   double recall() const { return samples > 0 ? static_cast<double>(correct) / static_cast<double>(samples) : 0; }
   double precision() const { return predicted > 0 ? static_cast<double>(correct) / static_cast<double>(predicted) : 0; }
-  double f1() const { return samples + predicted > 0 ? 2.0 * static_cast<double>(correct) / static_cast<double>(samples + predicted) : 0; }
+  double f1() const {
+    return samples + predicted > 0 ? 2.0 * static_cast<double>(correct) / static_cast<double>(samples + predicted) : 0;
+  }
 };
 
 struct EvalReport {
@@ -27,7 +29,8 @@ struct EvalReport {
 /// Loss without label smoothing. Runs `plan` in inference mode over the pictures in order.
 EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes);
 
-/// Reads the data at `data` (a data set's root, of which `split` is taken, or a bare folder of class folders) by the model's class names.
+/// Reads the data at `data` (a data set's root, of which `split` is taken, or a bare folder of class folders) by the
+/// model's class names.
 EvalReport evaluate(Model& model, const std::string& data, const std::string& split);
 
 }  // namespace cudacards

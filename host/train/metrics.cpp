@@ -11,14 +11,10 @@
 namespace cudacards {
 
 std::string to_json_line(const EpochMetrics& m) {
-  nlohmann::ordered_json line = {{"epoch", m.epoch},
-                                 {"step", m.step},
-                                 {"loss", m.loss},
-                                 {"accuracy", m.accuracy},
-                                 {"val_loss", m.val_loss},
-                                 {"val_accuracy", m.val_accuracy},
-                                 {"rate", m.rate},
-                                 {"images_per_second", m.images_per_second},
+  nlohmann::ordered_json line = {{"epoch", m.epoch},       {"step", m.step},
+                                 {"loss", m.loss},         {"accuracy", m.accuracy},
+                                 {"val_loss", m.val_loss}, {"val_accuracy", m.val_accuracy},
+                                 {"rate", m.rate},         {"images_per_second", m.images_per_second},
                                  {"seconds", m.seconds}};
   return line.dump();
 }
@@ -59,8 +55,8 @@ void write_metrics(const std::string& run, const std::vector<EpochMetrics>& epoc
   std::string table = "epoch,step,loss,accuracy,val_loss,val_accuracy,rate,images_per_second,seconds\n";
   for (const auto& m : epochs) {
     lines += to_json_line(m) + "\n";
-    table += fmt::format("{},{},{:.6f},{:.6f},{:.6f},{:.6f},{:.8g},{:.2f},{:.2f}\n", m.epoch, m.step, m.loss, m.accuracy, m.val_loss,
-                         m.val_accuracy, m.rate, m.images_per_second, m.seconds);
+    table += fmt::format("{},{},{:.6f},{:.6f},{:.6f},{:.6f},{:.8g},{:.2f},{:.2f}\n", m.epoch, m.step, m.loss,
+                         m.accuracy, m.val_loss, m.val_accuracy, m.rate, m.images_per_second, m.seconds);
   }
   write_text_file(run + "/metrics.jsonl", lines);
   write_text_file(run + "/results.csv", table);

@@ -15,8 +15,10 @@ void require_whole(const SafetensorsFile& file, const Graph& graph) {
   std::int64_t values = 0;
   for (const auto& tensor : file.tensors()) values += Shape(tensor.shape).elements();
   if (values < graph.parameter_count()) {
-    throw Error(fmt::format("{}: holds {} values, but the model that it describes has {} parameters: the file was changed or is no checkpoint",
-                            file.path(), values, graph.parameter_count()));
+    throw Error(
+        fmt::format("{}: holds {} values, but the model that it describes has {} parameters: the file was changed or "
+                    "is no checkpoint",
+                    file.path(), values, graph.parameter_count()));
   }
 }
 
@@ -35,9 +37,11 @@ Model Model::load(const std::string& checkpoint, const ModelOptions& options) {
   model.parameters_ = std::make_unique<Parameters>(*model.graph_);
   check_preprocessing(file, info, *model.graph_);
   load_parameters(file, *model.parameters_);
-  model.plan_ = std::make_unique<Plan>(
-      Plan::make(*model.graph_, *model.parameters_,
-                 {.batch = options.batch, .precision = options.precision.value_or(info.config.precision), .mode = Mode::kInfer, .impl = options.impl}));
+  model.plan_ = std::make_unique<Plan>(Plan::make(*model.graph_, *model.parameters_,
+                                                  {.batch = options.batch,
+                                                   .precision = options.precision.value_or(info.config.precision),
+                                                   .mode = Mode::kInfer,
+                                                   .impl = options.impl}));
   return model;
 }
 

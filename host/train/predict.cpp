@@ -16,9 +16,10 @@ std::vector<Guess> best_guesses(const float* probabilities, const std::vector<st
   std::vector<std::size_t> order(classes.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const std::size_t kept = std::min(order.size(), static_cast<std::size_t>(std::max(1, top)));
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(), [&](std::size_t a, std::size_t b) {
-    return probabilities[a] != probabilities[b] ? probabilities[a] > probabilities[b] : a < b;
-  });
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
+                    [&](std::size_t a, std::size_t b) {
+                      return probabilities[a] != probabilities[b] ? probabilities[a] > probabilities[b] : a < b;
+                    });
   std::vector<Guess> guesses;
   for (std::size_t i = 0; i < kept; ++i) guesses.push_back({classes[order[i]], probabilities[order[i]]});
   return guesses;
@@ -28,7 +29,8 @@ std::vector<Guess> best_guesses(const float* probabilities, const std::vector<st
 
 std::vector<Prediction> predict(Model& model, const std::vector<std::string>& paths, int top) {
   const auto batch = static_cast<std::size_t>(model.plan().options().batch);
-  const std::size_t picture_bytes = static_cast<std::size_t>(model.height()) * static_cast<std::size_t>(model.width()) * 3;
+  const std::size_t picture_bytes =
+      static_cast<std::size_t>(model.height()) * static_cast<std::size_t>(model.width()) * 3;
   const auto classes = static_cast<std::int64_t>(model.classes().size());
   Buffer pixels(batch * picture_bytes, "a batch of pictures");
   std::vector<const std::uint8_t*> images(batch);
@@ -43,7 +45,8 @@ std::vector<Prediction> predict(Model& model, const std::vector<std::string>& pa
         Prediction& prediction = predictions[first + i];
         prediction.path = paths[first + i];
         try {
-          read_picture(prediction.path, model.height(), model.width(), pixels.as<std::uint8_t>().data() + i * picture_bytes);
+          read_picture(prediction.path, model.height(), model.width(),
+                       pixels.as<std::uint8_t>().data() + i * picture_bytes);
         } catch (const Error& error) {
           prediction.error = error.what();
         }

@@ -286,7 +286,9 @@ void validate(const RunConfig& c) {
     throw UsageError("the data are given as one folder and as --train, --valid or --test: use one way");
   if (by_parts && c.data_train.empty()) throw UsageError("--valid or --test without --train: nothing to learn from");
   for (const std::string* path : {&c.data, &c.data_train, &c.data_valid, &c.data_test, &c.out}) {
-    if (!is_utf8(*path)) throw UsageError(fmt::format("the path {} is not UTF-8: a run's configuration could not keep it", printable(*path)));
+    if (!is_utf8(*path))
+      throw UsageError(
+          fmt::format("the path {} is not UTF-8: a run's configuration could not keep it", printable(*path)));
   }
   check(c.seed <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()), "seed",
         fmt::format("{}", c.seed), "below 2^63, what a TOML file can hold");

@@ -8,8 +8,8 @@ namespace cudacards {
 /// A run's folder. One that was made for a new run is removed again, with what is in it, unless keep() is called.
 class RunFolder {
  public:
-  /// `wanted`, or runs/<arch>-<n> with the first free n. Throws Error when `wanted` is there and not empty, or when nothing can be
-  /// written in it.
+  /// `wanted`, or runs/<arch>-<n> with the first free n. Throws Error when `wanted` is there and not empty, or when
+  /// nothing can be written in it.
   static RunFolder make(const std::string& wanted, const std::string& arch);
   static RunFolder existing(const std::string& path) { return RunFolder(path, Ours::kNo); }
   ~RunFolder();

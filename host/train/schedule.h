@@ -7,8 +7,9 @@
 
 namespace cudacards {
 
-/// Rate of optimizer step `step` (from 0). Warm-up: linear from rate/steps to rate over warmup_epochs. Cosine (Loshchilov and Hutter,
-/// "SGDR", ICLR 2017, one period): from rate down to rate * final_rate over the rest of `epochs`.
+/// Rate of optimizer step `step` (from 0). Warm-up: linear from rate/steps to rate over warmup_epochs. Cosine
+/// (Loshchilov and Hutter, "SGDR", ICLR 2017, one period): from rate down to rate * final_rate over the rest of
+/// `epochs`.
 float rate_at(const RunConfig& config, std::uint64_t step, std::int64_t steps_per_epoch);
 
 }  // namespace cudacards

@@ -27,11 +27,16 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 Graph make_graph(const RunConfig& config, std::size_t classes) {
-  return build_model(config.arch, {.height = config.image_size, .width = config.image_size, .classes = static_cast<int>(classes)});
+  return build_model(config.arch,
+                     {.height = config.image_size, .width = config.image_size, .classes = static_cast<int>(classes)});
 }
 
 PlanOptions plan_options(const RunConfig& config) {
-  return {.batch = config.batch, .device = config.device, .precision = config.precision, .mode = Mode::kTrain, .impl = config.impl};
+  return {.batch = config.batch,
+          .device = config.device,
+          .precision = config.precision,
+          .mode = Mode::kTrain,
+          .impl = config.impl};
 }
 
 class Trainer {
@@ -44,7 +49,8 @@ class Trainer {
         graph_(make_graph(config_, data_.classes.size())),
         parameters_(graph_),
         plan_(Plan::make(graph_, parameters_, plan_options(config_))),
-        loader_(data_.train, {.batch = config_.batch, .seed = config_.seed, .shuffle = true, .augment = config_.augment}),
+        loader_(data_.train,
+                {.batch = config_.batch, .seed = config_.seed, .shuffle = true, .augment = config_.augment}),
         segments_(parameters_.segments()),
         moment1_(values_bytes(), "the optimizer's first moment"),
         moment2_(config_.optimizer.kind == OptimizerKind::kSgd ? 0 : values_bytes(), "the optimizer's second moment"),
@@ -62,12 +68,15 @@ class Trainer {
     load_last(file, parameters_, moment1_.as<float>(), moment2_.as<float>(), average_.as<float>());
     state_ = checkpoint.state;
     if (state_.pictures != data_.train.size()) {
-      throw Error(fmt::format("{}: cannot continue: it was trained on {} pictures, the data now have {}", run_, state_.pictures,
-                              data_.train.size()));
+      throw Error(fmt::format("{}: cannot continue: it was trained on {} pictures, the data now have {}", run_,
+                              state_.pictures, data_.train.size()));
     }
     epochs_ = read_metrics(run_ + "/metrics.jsonl");
-    std::erase_if(epochs_, [&](const EpochMetrics& m) { return m.epoch > state_.epoch; });  // the file may be ahead of the checkpoint
-    progress_.note(fmt::format("resumed {} at epoch {}, step {} of {}", run_, state_.epoch + 1, state_.step_in_epoch, loader_.batches()));
+    std::erase_if(epochs_, [&](const EpochMetrics& m) {
+      return m.epoch > state_.epoch;
+    });  // the file may be ahead of the checkpoint
+    progress_.note(fmt::format("resumed {} at epoch {}, step {} of {}", run_, state_.epoch + 1, state_.step_in_epoch,
+                               loader_.batches()));
   }
 
   /// A full disk or a folder that cannot be written shows before any work.
@@ -97,7 +106,8 @@ class Trainer {
     while (state_.step_in_epoch < loader_.batches()) {
       train_step(loader_.batch(state_.epoch, state_.step_in_epoch));
       report_step();
-      if (config_.checkpoint_steps > 0 && state_.step % static_cast<std::uint64_t>(config_.checkpoint_steps) == 0) save_last();
+      if (config_.checkpoint_steps > 0 && state_.step % static_cast<std::uint64_t>(config_.checkpoint_steps) == 0)
+        save_last();
       if (options.on_step) options.on_step(state_.step);
       if (options.stop_requested != nullptr && *options.stop_requested != 0) return false;
     }
@@ -110,8 +120,8 @@ class Trainer {
     const SoftmaxLossResult loss = loss_of(batch);
     plan_.backward(step);
     require_finite(batch, step, loss);
-    optimizer_step(config_.optimizer, segments_, rate(), state_.step, parameters_.values(), plan_.gradients(), moment1_.as<float>(),
-                   moment2_.as<float>(), average_.as<float>(), config_.ema_decay);
+    optimizer_step(config_.optimizer, segments_, rate(), state_.step, parameters_.values(), plan_.gradients(),
+                   moment1_.as<float>(), moment2_.as<float>(), average_.as<float>(), config_.ema_decay);
     parameters_.touch();
     state_.running.loss_sum += loss.loss_sum;
     state_.running.correct += loss.correct;
@@ -122,17 +132,22 @@ class Trainer {
   }
 
   SoftmaxLossResult loss_of(const Batch& batch) {
-    return softmax_loss(plan_.logits(), batch.labels.data(), config_.batch, batch.rows, graph_.classes(), config_.label_smoothing,
-                        plan_.diff_logits());
+    return softmax_loss(plan_.logits(), batch.labels.data(), config_.batch, batch.rows, graph_.classes(),
+                        config_.label_smoothing, plan_.diff_logits());
   }
 
-  // Costs one read of the gradients, about 1 ms for 13 M; a step that would spoil the parameters is caught before it does.
+  // Costs one read of the gradients, about 1 ms for 13 M; a step that would spoil the parameters is caught before it
+  // does.
   void require_finite(const Batch& batch, const Step& step, const SoftmaxLossResult& loss) {
     const auto gradients = plan_.gradients();
-    if (std::isfinite(loss.loss_sum) && all_finite(gradients.data(), DType::kF32, static_cast<std::int64_t>(gradients.size()))) return;
+    if (std::isfinite(loss.loss_sum) &&
+        all_finite(gradients.data(), DType::kF32, static_cast<std::int64_t>(gradients.size())))
+      return;
     const std::string where = plan_.find_non_finite(batch.images, step, [&] { (void)loss_of(batch); });
-    throw Error(fmt::format("training diverged: {} is not finite at step {} (epoch {}); the checkpoints in {} are from before; try a lower --lr",
-                            where.empty() ? "loss" : where, step.number, state_.epoch + 1, run_));
+    throw Error(
+        fmt::format("training diverged: {} is not finite at step {} (epoch {}); the checkpoints in {} are from before; "
+                    "try a lower --lr",
+                    where.empty() ? "loss" : where, step.number, state_.epoch + 1, run_));
   }
 
   float rate() const { return rate_at(config_, state_.step, loader_.batches()); }
@@ -152,10 +167,12 @@ class Trainer {
     epochs_.push_back(m);
     const bool is_best = update_state(m);
     save(is_best);
-    progress_.epoch({m.epoch, config_.epochs, m.loss, m.accuracy, m.val_loss, m.val_accuracy, m.images_per_second, m.seconds, is_best});
+    progress_.epoch({m.epoch, config_.epochs, m.loss, m.accuracy, m.val_loss, m.val_accuracy, m.images_per_second,
+                     m.seconds, is_best});
   }
 
-  /// Moves the state to the start of the next epoch; true where this one was the best by validation accuracy, then loss.
+  /// Moves the state to the start of the next epoch; true where this one was the best by validation accuracy, then
+  /// loss.
   bool update_state(const EpochMetrics& m) {
     const bool is_best = m.val_accuracy > state_.best_val_accuracy ||
                          (m.val_accuracy == state_.best_val_accuracy && m.val_loss < state_.best_val_loss);
@@ -171,7 +188,8 @@ class Trainer {
     return is_best;
   }
 
-  // Best before last: whoever resumes from `last` finds the `best` that it knows of. Metrics first: they may run ahead, never behind.
+  // Best before last: whoever resumes from `last` finds the `best` that it knows of. Metrics first: they may run ahead,
+  // never behind.
   void save(bool is_best) {
     write_metrics(run_, epochs_);
     if (is_best) save_best(run_ + "/best.safetensors", parameters_, inference_values(), checkpoint());
@@ -183,8 +201,8 @@ class Trainer {
 
   void save_last() {
     if (state_.step_in_epoch > 0) state_.running.seconds = seconds_of_epoch();
-    cudacards::save_last(run_ + "/last.safetensors", parameters_, moment1_.as<float>(), moment2_.as<float>(), average_.as<float>(),
-                         checkpoint());
+    cudacards::save_last(run_ + "/last.safetensors", parameters_, moment1_.as<float>(), moment2_.as<float>(),
+                         average_.as<float>(), checkpoint());
   }
 
   Checkpoint checkpoint() const { return {config_, data_.classes, preprocessing_of(graph_), state_}; }
@@ -203,7 +221,9 @@ class Trainer {
   void swap_average() {
     if (!averages()) return;
     for (const auto& p : parameters_.list()) {
-      if (p.trainable) std::ranges::swap_ranges(parameters_.values(p), average_.as<float>().subspan(static_cast<std::size_t>(p.begin)));
+      if (p.trainable)
+        std::ranges::swap_ranges(parameters_.values(p),
+                                 average_.as<float>().subspan(static_cast<std::size_t>(p.begin)));
     }
     parameters_.touch();
   }
@@ -237,7 +257,7 @@ class Trainer {
   TrainState state_;
   std::vector<EpochMetrics> epochs_;
   Clock::time_point epoch_start_;
-  double seconds_before_ = 0;        // that earlier processes spent on this epoch
+  double seconds_before_ = 0;  // that earlier processes spent on this epoch
   double waited_before_ = 0;
   std::int64_t images_trained_ = 0;  // in this epoch by this process
 };

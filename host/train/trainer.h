@@ -13,16 +13,17 @@ namespace cudacards {
 
 struct TrainOptions {
   RunConfig config;
-  std::string resume;                            // run folder; empty: a new run
+  std::string resume;  // run folder; empty: a new run
   bool quiet = false;
-  const std::atomic<int>* stop_requested = nullptr;  // set to non-zero by a signal handler: finish the step, save, return
-  std::function<void(std::uint64_t step)> on_step;   // called after each optimizer step with how many there have been
+  const std::atomic<int>* stop_requested =
+      nullptr;  // set to non-zero by a signal handler: finish the step, save, return
+  std::function<void(std::uint64_t step)> on_step;  // called after each optimizer step with how many there have been
 };
 
 struct TrainResult {
-  std::string run;                               // the run's folder
+  std::string run;  // the run's folder
   std::vector<EpochMetrics> epochs;
-  bool stopped = false;                          // by stop_requested; resume with `cudacards train --resume RUN`
+  bool stopped = false;  // by stop_requested; resume with `cudacards train --resume RUN`
 };
 
 /// Throws Error; whatever was saved before stays whole. A resumed run continues byte for byte where it stood.

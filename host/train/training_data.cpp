@@ -16,27 +16,34 @@ namespace {
 constexpr const char* kDeckFolder = "data/deck";
 
 DatasetOptions dataset_options(const RunConfig& config, Progress& progress) {
-  DatasetOptions options{.root = config.data, .train = config.data_train, .valid = config.data_valid, .test = config.data_test};
+  DatasetOptions options{
+      .root = config.data, .train = config.data_train, .valid = config.data_valid, .test = config.data_test};
   if (!options.root.empty() || !options.train.empty()) return options;
   options.root = kDeckFolder;
   if (!std::filesystem::exists(options.root)) {
     const DeckOptions deck;
-    progress.note(fmt::format("no data given: drawing a deck of cards in {} ({} pictures a class)", options.root, deck.per_class));
-    make_deck(options.root, deck, [&](std::int64_t done, std::int64_t all) { progress.count("drawing cards", done, all); });
+    progress.note(fmt::format("no data given: drawing a deck of cards in {} ({} pictures a class)", options.root,
+                              deck.per_class));
+    make_deck(options.root, deck,
+              [&](std::int64_t done, std::int64_t all) { progress.count("drawing cards", done, all); });
   }
   return options;
 }
 
-// A run without pictures to learn from, or to choose the best epoch by, would end with a meaningless model and no complaint.
+// A run without pictures to learn from, or to choose the best epoch by, would end with a meaningless model and no
+// complaint.
 void require_pictures(const char* split, const std::vector<Sample>& samples, const std::string& root) {
   if (!samples.empty()) return;
-  throw Error(fmt::format("{}: no picture is left for {}: add some, or name another folder with --{}", root, split, split));
+  throw Error(
+      fmt::format("{}: no picture is left for {}: add some, or name another folder with --{}", root, split, split));
 }
 
-Pictures decode(const char* split, const std::vector<Sample>& samples, const RunConfig& config, const Dataset& dataset, Progress& progress) {
+Pictures decode(const char* split, const std::vector<Sample>& samples, const RunConfig& config, const Dataset& dataset,
+                Progress& progress) {
   Pictures pictures = decode_pictures(samples, config.image_size, config.image_size, 0.10, dataset.classes);
   for (const auto& bad : pictures.bad()) progress.note(fmt::format("skipped {}: {}", bad.path, bad.reason));
-  progress.note(fmt::format("{}: Found {} files belonging to {} classes", split, pictures.size(), dataset.classes.size()));
+  progress.note(
+      fmt::format("{}: Found {} files belonging to {} classes", split, pictures.size(), dataset.classes.size()));
   return pictures;
 }
 
@@ -45,7 +52,8 @@ Pictures decode(const char* split, const std::vector<Sample>& samples, const Run
 TrainingData load_training_data(const RunConfig& config, Progress& progress) {
   const DatasetOptions options = dataset_options(config, progress);
   const Dataset dataset = scan_dataset(options);
-  for (const auto& skipped : dataset.skipped) progress.note(fmt::format("skipped {}: {}", skipped.path, skipped.reason));
+  for (const auto& skipped : dataset.skipped)
+    progress.note(fmt::format("skipped {}: {}", skipped.path, skipped.reason));
   const std::string& root = options.root.empty() ? options.train : options.root;
   require_pictures("train", dataset.train, root);
   require_pictures("valid", dataset.valid, root);

@@ -11,18 +11,24 @@ enum class DType : std::uint8_t { kF32, kBf16, kU8 };
 
 constexpr std::size_t size_of(DType type) {
   switch (type) {
-    case DType::kF32: return 4;
-    case DType::kBf16: return 2;
-    case DType::kU8: return 1;
+    case DType::kF32:
+      return 4;
+    case DType::kBf16:
+      return 2;
+    case DType::kU8:
+      return 1;
   }
   return 0;
 }
 
 constexpr const char* name_of(DType type) {
   switch (type) {
-    case DType::kF32: return "fp32";
-    case DType::kBf16: return "bf16";
-    case DType::kU8: return "uint8";
+    case DType::kF32:
+      return "fp32";
+    case DType::kBf16:
+      return "bf16";
+    case DType::kU8:
+      return "uint8";
   }
   return "?";
 }

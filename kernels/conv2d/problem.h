@@ -7,7 +7,8 @@
 
 namespace cudacards {
 
-/// Rows and columns of zeros around the picture. Keras' "same" with stride 2 on an even size pads (0,1): after, not before.
+/// Rows and columns of zeros around the picture. Keras' "same" with stride 2 on an even size pads (0,1): after, not
+/// before.
 struct Padding2d {
   int top = 0, left = 0, bottom = 0, right = 0;
   bool operator==(const Padding2d&) const = default;

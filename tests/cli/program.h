@@ -25,7 +25,8 @@ inline Outcome run_program(const std::vector<std::string>& arguments) {
   return run_program(Start{.arguments = arguments});
 }
 
-/// Starts the program, sends `signal` so many milliseconds after its standard error contains `when`, and waits for its end.
+/// Starts the program, sends `signal` so many milliseconds after its standard error contains `when`, and waits for its
+/// end.
 Outcome run_and_signal(const Start& start, const std::string& when, int signal, int delay_ms = 0);
 
 std::vector<std::string> lines_of(const std::string& text);

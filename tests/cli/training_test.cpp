@@ -21,7 +21,9 @@ class CliTraining : public testing::Test {
 
   Start start(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), "train");
-    return {.arguments = std::move(arguments), .environment = {"OMP_WAIT_POLICY=passive"}, .folder = folder_.path().string()};
+    return {.arguments = std::move(arguments),
+            .environment = {"OMP_WAIT_POLICY=passive"},
+            .folder = folder_.path().string()};
   }
 
   std::vector<std::string> new_run(const std::string& name) const {
@@ -39,7 +41,8 @@ class CliTraining : public testing::Test {
       const Outcome first = run_and_signal(start(arguments), "train: Found", signal, static_cast<int>(random() % 150));
       ASSERT_EQ(first.exit_code, 128 + signal) << first.err;
       ASSERT_NE(first.err.find("continue with: cudacards train --resume " + name), std::string::npos) << first.err;
-      const Outcome second = run_and_signal(start({"--resume", name}), "resumed " + name, signal, static_cast<int>(random() % 50));
+      const Outcome second =
+          run_and_signal(start({"--resume", name}), "resumed " + name, signal, static_cast<int>(random() % 50));
       ASSERT_EQ(second.exit_code, 128 + signal) << second.err;
     }
   }
@@ -60,7 +63,8 @@ TEST_F(CliTraining, GivesTheSameBytesOnOneCoreAndOnAll) {
     limited.cores = cores;
     ASSERT_EQ(run_program(limited).exit_code, 0);
   }
-  EXPECT_EQ(hash_of_tensors(folder_ / "cores-0/last.safetensors"), hash_of_tensors(folder_ / "cores-1/last.safetensors"));
+  EXPECT_EQ(hash_of_tensors(folder_ / "cores-0/last.safetensors"),
+            hash_of_tensors(folder_ / "cores-1/last.safetensors"));
 }
 
 }  // namespace

@@ -12,8 +12,8 @@
 #include "host/data/check.h"
 #include "host/data/dataset.h"
 #include "host/data/files.h"
-#include "tests/support/pictures.h"
 #include "tests/support/error_text.h"
+#include "tests/support/pictures.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cudacards {

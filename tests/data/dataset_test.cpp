@@ -10,8 +10,8 @@
 #include <map>
 
 #include "host/runtime/error.h"
-#include "tests/support/pictures.h"
 #include "tests/support/error_text.h"
+#include "tests/support/pictures.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cudacards {

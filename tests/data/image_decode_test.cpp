@@ -14,8 +14,8 @@
 #include <fstream>
 
 #include "host/runtime/error.h"
-#include "tests/support/pictures.h"
 #include "tests/support/error_text.h"
+#include "tests/support/pictures.h"
 
 namespace cudacards {
 namespace {

@@ -15,8 +15,8 @@
 #include "host/runtime/error.h"
 #include "host/runtime/threads.h"
 #include "kernels/base/philox.h"
-#include "tests/support/pictures.h"
 #include "tests/support/error_text.h"
+#include "tests/support/pictures.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cudacards {

@@ -15,9 +15,9 @@
 #include "host/ops/reference/rescale.h"
 #include "host/runtime/error.h"
 #include "host/runtime/threads.h"
-#include "tests/support/pictures.h"
 #include "tests/support/error_text.h"
 #include "tests/support/guarded_buffer.h"
+#include "tests/support/pictures.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cudacards {

@@ -1,4 +1,5 @@
-// The placement of blocks: never two at one place at one time, and no more memory than the busiest step makes plausible.
+// The placement of blocks: never two at one place at one time, and no more memory than the busiest step makes
+// plausible.
 
 #include "host/graph/arena_plan.h"
 

@@ -1,7 +1,8 @@
-// Whole networks against what PyTorch computes for them in double precision: logits, losses, every gradient by name, ten losses of
-// Adam, running statistics. tests/golden/make_network_golden.py makes the files and says how; inputs, parameters and samples come
-// from its formula, repeated here. A vector may differ from the file's by a small multiple of what rounding alone did to it in the
-// script's trials (2-norm), so the tolerance follows each network and each tensor.
+// Whole networks against what PyTorch computes for them in double precision: logits, losses, every gradient by name,
+// ten losses of Adam, running statistics. tests/golden/make_network_golden.py makes the files and says how; inputs,
+// parameters and samples come from its formula, repeated here. A vector may differ from the file's by a small multiple
+// of what rounding alone did to it in the script's trials (2-norm), so the tolerance follows each network and each
+// tensor.
 
 #include <gtest/gtest.h>
 
@@ -22,9 +23,11 @@ namespace {
 
 constexpr int kBatch = 4, kHeight = 20, kWidth = 28, kClasses = 53, kAdamSteps = 10;
 constexpr std::int64_t kSampledAbove = 4096, kSamples = 1024;
-constexpr double kMultipleOfRounding = 4;  // the file's deviation is the largest of eight trials; a sound run may be somewhat above it
+constexpr double kMultipleOfRounding =
+    4;  // the file's deviation is the largest of eight trials; a sound run may be somewhat above it
 
-// The formula of make_network_golden.py ------------------------------------------------------------------------------------
+// The formula of make_network_golden.py
+// ------------------------------------------------------------------------------------
 
 std::uint32_t key_of(std::string_view name) {  // FNV-1a
   std::uint32_t h = 0x811C9DC5u;
@@ -39,7 +42,9 @@ std::uint32_t mix(std::int64_t index, std::uint32_t key) {  // the finaliser of 
   return h ^ (h >> 16);
 }
 
-double uniform(std::int64_t index, std::uint32_t key) { return static_cast<double>(mix(index, key) >> 8) / (1 << 23) - 1; }
+double uniform(std::int64_t index, std::uint32_t key) {
+  return static_cast<double>(mix(index, key) >> 8) / (1 << 23) - 1;
+}
 
 void set_initial_values(Parameters& parameters) {
   for (const auto& p : parameters.list()) {
@@ -68,11 +73,13 @@ std::vector<std::uint8_t> pixels() {
 
 std::vector<std::int32_t> labels() {
   std::vector<std::int32_t> result(kBatch);
-  for (int i = 0; i < kBatch; ++i) result[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(mix(i, key_of("labels")) % kClasses);
+  for (int i = 0; i < kBatch; ++i)
+    result[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(mix(i, key_of("labels")) % kClasses);
   return result;
 }
 
-// What is compared ---------------------------------------------------------------------------------------------------------
+// What is compared
+// ---------------------------------------------------------------------------------------------------------
 
 class Golden {
  public:
@@ -85,8 +92,10 @@ class Golden {
     const auto size = static_cast<std::int64_t>(actual.size());
     if (size <= kSampledAbove) return expect_vector(name, {actual.begin(), actual.end()});
     const std::int64_t columns = size / rows;
-    std::vector<double> samples, row_sums(static_cast<std::size_t>(rows)), column_sums(static_cast<std::size_t>(columns));
-    for (std::int64_t i = 0; i < kSamples; ++i) samples.push_back(actual[mix(i, key_of("samples")) % static_cast<std::uint64_t>(size)]);
+    std::vector<double> samples, row_sums(static_cast<std::size_t>(rows)),
+        column_sums(static_cast<std::size_t>(columns));
+    for (std::int64_t i = 0; i < kSamples; ++i)
+      samples.push_back(actual[mix(i, key_of("samples")) % static_cast<std::uint64_t>(size)]);
     for (std::int64_t i = 0; i < size; ++i) {
       row_sums[static_cast<std::size_t>(i / columns)] += actual[static_cast<std::size_t>(i)];
       column_sums[static_cast<std::size_t>(i % columns)] += actual[static_cast<std::size_t>(i)];
@@ -154,9 +163,10 @@ class NetworkGolden : public ::testing::TestWithParam<Case> {};
 
 TEST_P(NetworkGolden, AgreesWithPyTorch) {
   const Case& c = GetParam();
-  const Graph graph = c.network == "residual"
-                          ? residual()
-                          : build_model(c.network, {.height = kHeight, .width = kWidth, .classes = kClasses, .dropout = 0});
+  const Graph graph =
+      c.network == "residual"
+          ? residual()
+          : build_model(c.network, {.height = kHeight, .width = kWidth, .classes = kClasses, .dropout = 0});
   const auto bytes = pixels();
   const auto targets = labels();
   std::vector<const std::uint8_t*> images;
@@ -167,13 +177,15 @@ TEST_P(NetworkGolden, AgreesWithPyTorch) {
     const std::string prefix = fmt::format("smoothing {:.1f}/", smoothing);
     Parameters parameters(graph);
     set_initial_values(parameters);
-    Plan plan = Plan::make(graph, parameters, {.batch = kBatch, .precision = c.precision, .impl = c.impl, .fuse = c.fuse});
+    Plan plan =
+        Plan::make(graph, parameters, {.batch = kBatch, .precision = c.precision, .impl = c.impl, .fuse = c.fuse});
     std::vector<float> moment1(static_cast<std::size_t>(parameters.size())), moment2(moment1.size()), losses;
 
     for (std::uint64_t number = 0; number < kAdamSteps; ++number) {
       const Step step{.training = true, .number = number};
       plan.forward({.images = images, .transforms = {}}, step);
-      const auto loss = softmax_loss(plan.logits(), targets.data(), kBatch, kBatch, kClasses, smoothing, plan.diff_logits());
+      const auto loss =
+          softmax_loss(plan.logits(), targets.data(), kBatch, kBatch, kClasses, smoothing, plan.diff_logits());
       losses.push_back(static_cast<float>(loss.loss_sum / kBatch));
       plan.backward(step);
       if (number == 0) {
@@ -210,8 +222,8 @@ std::vector<Case> cases() {
 
 INSTANTIATE_TEST_SUITE_P(Models, NetworkGolden, ::testing::ValuesIn(cases()), [](const auto& info) {
   const Case& c = info.param;
-  return fmt::format("{}_{}_{}_{}", c.network, c.impl == ImplChoice::kVendor ? "vendor" : "reference", name_of(c.precision),
-                     c.fuse ? "fused" : "unfused");
+  return fmt::format("{}_{}_{}_{}", c.network, c.impl == ImplChoice::kVendor ? "vendor" : "reference",
+                     name_of(c.precision), c.fuse ? "fused" : "unfused");
 });
 
 }  // namespace

@@ -1,5 +1,5 @@
-// A plan against itself: fused and unfused, shared memory and fan-in, frozen layers, inference between training steps, and the search
-// for the first NaN.
+// A plan against itself: fused and unfused, shared memory and fan-in, frozen layers, inference between training steps,
+// and the search for the first NaN.
 
 #include "host/graph/plan.h"
 
@@ -23,7 +23,8 @@ class Pixels {
  public:
   Pixels(int height, int width) : bytes_(static_cast<std::size_t>(kBatch) * height * width * 3) {
     for (std::size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<std::uint8_t>((i * 2654435761u) >> 13);
-    for (int n = 0; n < kBatch; ++n) images_.push_back(bytes_.data() + bytes_.size() / kBatch * static_cast<std::size_t>(n));
+    for (int n = 0; n < kBatch; ++n)
+      images_.push_back(bytes_.data() + bytes_.size() / kBatch * static_cast<std::size_t>(n));
   }
   ImageBatch batch() const { return {images_, {}}; }
 
@@ -222,7 +223,8 @@ TEST(Plan, LeavesFrozenLayersAndAllBelowAlone) {
   Plan thawed = Plan::make(thawed_graph, thawed_parameters, {.batch = kBatch});
   EXPECT_LT(frozen.planned_bytes(), thawed.planned_bytes());
   for (const auto& p : parameters.list()) {
-    const auto gradient = frozen.gradients().subspan(static_cast<std::size_t>(p.begin), static_cast<std::size_t>(p.end - p.begin));
+    const auto gradient =
+        frozen.gradients().subspan(static_cast<std::size_t>(p.begin), static_cast<std::size_t>(p.end - p.begin));
     const bool all_zero = std::all_of(gradient.begin(), gradient.end(), [](float v) { return v == 0; });
     EXPECT_EQ(all_zero, !p.trainable) << p.name;
   }
@@ -242,7 +244,8 @@ TEST(Plan, SaysWhyAnImplementationWasNotChosen) {
   const Plan plan = Plan::make(g, parameters, {.batch = kBatch, .fuse = false});
   int convolutions = 0;
   for (const auto& node : plan.nodes()) {
-    for (const auto& refusal : node.refused) EXPECT_FALSE(refusal.reason.empty()) << node.name << " " << refusal.implementation;
+    for (const auto& refusal : node.refused)
+      EXPECT_FALSE(refusal.reason.empty()) << node.name << " " << refusal.implementation;
     if (node.name != "conv2d") continue;
     ++convolutions;
     ASSERT_FALSE(node.refused.empty());

@@ -1,5 +1,5 @@
-// What the tests of all implementations don't know about oneDNN's: its reference code is refused, results come in strips and through
-// packed weights, and the fused pool treats equals and NaN as the unfused one does.
+// What the tests of all implementations don't know about oneDNN's: its reference code is refused, results come in
+// strips and through packed weights, and the fused pool treats equals and NaN as the unfused one does.
 
 #include <gtest/gtest.h>
 
@@ -122,7 +122,8 @@ TEST(PoolRows, LetANaNWinFromEveryPlaceOfTheWindow) {
 TEST(Onednn, LetsANaNThroughTheActivation) {
   const OpCase cases[] = {
       {.operation = std::make_shared<Dense>(5, Activation::kRelu), .src = {{2, 7}}},
-      {.operation = std::make_shared<Conv2d>(Conv2dOptions{.filters = 16, .kernel = 3, .activation = Activation::kRelu6}),
+      {.operation =
+           std::make_shared<Conv2d>(Conv2dOptions{.filters = 16, .kernel = 3, .activation = Activation::kRelu6}),
        .src = {{1, 4, 4, 16}}},
       {.operation = std::make_shared<BatchNorm>(0.99f, 1e-3f, Activation::kRelu), .src = {{2, 3, 3, 16}}},
   };

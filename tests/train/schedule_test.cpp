@@ -28,15 +28,22 @@ TEST(Schedule, WarmsUpLinearlyThenFallsAsACosine) {
   EXPECT_FLOAT_EQ(rate_at(config, 4, 10), 0.5f);
   EXPECT_FLOAT_EQ(rate_at(config, 9, 10), 1.0f);
   EXPECT_FLOAT_EQ(rate_at(config, 10, 10), 1.0f);
-  EXPECT_FLOAT_EQ(rate_at(config, 60, 10), 0.55f);   // half-way between 1 and 0.1
+  EXPECT_FLOAT_EQ(rate_at(config, 60, 10), 0.55f);  // half-way between 1 and 0.1
   EXPECT_FLOAT_EQ(rate_at(config, 110, 10), 0.1f);
   EXPECT_FLOAT_EQ(rate_at(config, 999, 10), 0.1f);
 }
 
 TEST(Metrics, SurviveARoundTripAndATornLastLine) {
   testing_support::TemporaryFolder folder;
-  const EpochMetrics first{.epoch = 1, .step = 239, .loss = 0.1, .accuracy = 1.0 / 3, .val_loss = 2.5, .val_accuracy = 0.75,
-                           .rate = 1e-3, .images_per_second = 120.5, .seconds = 63.2};
+  const EpochMetrics first{.epoch = 1,
+                           .step = 239,
+                           .loss = 0.1,
+                           .accuracy = 1.0 / 3,
+                           .val_loss = 2.5,
+                           .val_accuracy = 0.75,
+                           .rate = 1e-3,
+                           .images_per_second = 120.5,
+                           .seconds = 63.2};
   EpochMetrics second = first;
   second.epoch = 2;
   write_metrics(folder.path().native(), {first, second});

@@ -90,7 +90,10 @@ TEST_F(TrainerTest, RefusesToContinueOnOtherData) {
   std::atomic<int> stop = 1;
   (void)train({.config = config, .quiet = true, .stop_requested = &stop});
   for (int i = 0; i < 8; ++i) std::filesystem::remove(fmt::format("{}/train/red suit/{:03}.jpg", small_.data(), i));
-  EXPECT_NE(error_text([&] { train({.resume = config.out, .quiet = true}); }).find("trained on 30 pictures, the data now have 22"), std::string::npos);
+  EXPECT_NE(error_text([&] {
+              train({.resume = config.out, .quiet = true});
+            }).find("trained on 30 pictures, the data now have 22"),
+            std::string::npos);
 }
 
 TEST_F(TrainerTest, ReportsTheSameEpochWhenItWasInterrupted) {
@@ -184,8 +187,10 @@ TEST_F(TrainerTest, EvaluatesAndPredictsWhatItTrained) {
   EXPECT_EQ(report.top5_accuracy, 1.0);
   for (const auto& c : report.per_class) EXPECT_EQ(c.samples, 4) << c.name;
 
-  const auto predictions =
-      predict(model, {small_.data() + "/valid/red suit/000.jpg", small_.data() + "/no such.jpg", small_.data() + "/valid/blue suit/003.jpg"}, 2);
+  const auto predictions = predict(model,
+                                   {small_.data() + "/valid/red suit/000.jpg", small_.data() + "/no such.jpg",
+                                    small_.data() + "/valid/blue suit/003.jpg"},
+                                   2);
   EXPECT_EQ(predictions[0].top.front().label, "red suit");
   EXPECT_EQ(predictions[0].top.size(), 2u);
   EXPECT_FALSE(predictions[1].error.empty());

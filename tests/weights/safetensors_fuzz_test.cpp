@@ -99,13 +99,27 @@ std::string damaged(std::string file, std::mt19937& random) {
     if (file.empty()) return file;
     const std::size_t at = below(file.size());
     switch (below(8)) {
-      case 0: file[at] = static_cast<char>(file[at] ^ (1 << below(8))); break;
-      case 1: file[at] = static_cast<char>(below(256)); break;
-      case 2: file.resize(at); break;
-      case 3: file.insert(at, kSyntax[below(kSyntax.size())]); break;
-      case 4: file.erase(at, 1 + below(16)); break;
-      case 5: file.insert(at, file.substr(below(file.size()), 1 + below(64))); break;
-      case 6: file[below(std::min<std::size_t>(8, file.size()))] = static_cast<char>(below(256)); break;
+      case 0:
+        file[at] = static_cast<char>(file[at] ^ (1 << below(8)));
+        break;
+      case 1:
+        file[at] = static_cast<char>(below(256));
+        break;
+      case 2:
+        file.resize(at);
+        break;
+      case 3:
+        file.insert(at, kSyntax[below(kSyntax.size())]);
+        break;
+      case 4:
+        file.erase(at, 1 + below(16));
+        break;
+      case 5:
+        file.insert(at, file.substr(below(file.size()), 1 + below(64)));
+        break;
+      case 6:
+        file[below(std::min<std::size_t>(8, file.size()))] = static_cast<char>(below(256));
+        break;
       default: {
         const std::size_t digit = file.find_first_of("0123456789", at);
         if (digit != std::string::npos) file[digit] = static_cast<char>('0' + below(10));

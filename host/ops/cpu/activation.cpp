@@ -19,9 +19,12 @@ class ActivationKernel final : public Kernel {
 
   void backward(const BackwardArgs& args) override {
     switch (args.diff_src_mode[0]) {
-      case GradMode::kIgnore: return;
-      case GradMode::kOverwrite: return mask_gradient(activation_, type_, elements_, args.dst, args.diff_dst, args.diff_src[0]);
-      case GradMode::kAccumulate: return add_masked_gradient(activation_, type_, elements_, args.dst, args.diff_dst, args.diff_src[0]);
+      case GradMode::kIgnore:
+        return;
+      case GradMode::kOverwrite:
+        return mask_gradient(activation_, type_, elements_, args.dst, args.diff_dst, args.diff_src[0]);
+      case GradMode::kAccumulate:
+        return add_masked_gradient(activation_, type_, elements_, args.dst, args.diff_dst, args.diff_src[0]);
     }
   }
 
@@ -34,6 +37,7 @@ class ActivationKernel final : public Kernel {
 }  // namespace
 }  // namespace cpu
 
-constinit const Implementation kCpuActivation = {"vectorised", "hand", cpu::supports_one_type, cpu::make_kernel<cpu::ActivationKernel, ActivationLayer>};
+constinit const Implementation kCpuActivation = {"vectorised", "hand", cpu::supports_one_type,
+                                                 cpu::make_kernel<cpu::ActivationKernel, ActivationLayer>};
 
 }  // namespace cudacards

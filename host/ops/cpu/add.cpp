@@ -15,7 +15,9 @@ class AddKernel final : public Kernel {
 
   MemoryNeed memory() const override { return {.backward_reads_src = false}; }
 
-  void forward(const ForwardArgs& args) override { add(dst_.type, dst_.shape.elements(), args.src[0], args.src[1], args.dst); }
+  void forward(const ForwardArgs& args) override {
+    add(dst_.type, dst_.shape.elements(), args.src[0], args.src[1], args.dst);
+  }
 
   // One source after the other: x + x has both gradients in the same memory, the second accumulates.
   void backward(const BackwardArgs& args) override {
@@ -35,6 +37,7 @@ class AddKernel final : public Kernel {
 }  // namespace
 }  // namespace cpu
 
-constinit const Implementation kCpuAdd = {"vectorised", "hand", cpu::supports_one_type, cpu::make_kernel<cpu::AddKernel, Add>};
+constinit const Implementation kCpuAdd = {"vectorised", "hand", cpu::supports_one_type,
+                                          cpu::make_kernel<cpu::AddKernel, Add>};
 
 }  // namespace cudacards

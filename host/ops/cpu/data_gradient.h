@@ -22,10 +22,10 @@ class DataGradient {
   void pack(const float* weights, float* packed) const;
 
   /// One picture. diff_dst and winners (H/2, W/2, K), diff_src (H,W,C).
-  virtual void run(const float* diff_dst, const std::uint8_t* winners, const float* packed, GradMode mode, float* diff_src,
-                   void* scratch) const = 0;
-  virtual void run(const Bf16* diff_dst, const std::uint8_t* winners, const float* packed, GradMode mode, Bf16* diff_src,
-                   void* scratch) const = 0;
+  virtual void run(const float* diff_dst, const std::uint8_t* winners, const float* packed, GradMode mode,
+                   float* diff_src, void* scratch) const = 0;
+  virtual void run(const Bf16* diff_dst, const std::uint8_t* winners, const float* packed, GradMode mode,
+                   Bf16* diff_src, void* scratch) const = 0;
 
  protected:
   const PooledConv conv_;

@@ -41,13 +41,15 @@ class DropoutKernel final : public Kernel {
         std::fill_n(scales, kElements, 1.0f);
         if (step.training) {
           std::uint32_t words[kElements];
-          random_quads(step.seed, RandomPurpose::kDropout, step.number, node_, static_cast<std::uint32_t>(block * kQuads), words);
+          random_quads(step.seed, RandomPurpose::kDropout, step.number, node_,
+                       static_cast<std::uint32_t>(block * kQuads), words);
           for (int i = 0; i < kElements; ++i) scales[i] = uniform01(words[i]) >= rate_ ? kept : 0.0f;
         }
         const std::int64_t first = block * kElements;
         const std::int64_t count = std::min<std::int64_t>(kElements, elements_ - first);
         if (count == kElements) {
-          apply_scales(scales, kElements, from + first, mode, to + first);  // a constant count, so that the loop is vectors only
+          apply_scales(scales, kElements, from + first, mode,
+                       to + first);  // a constant count, so that the loop is vectors only
         } else {
           apply_scales(scales, static_cast<int>(count), from + first, mode, to + first);
         }

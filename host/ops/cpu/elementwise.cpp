@@ -19,7 +19,8 @@ void each(std::int64_t elements, const void* a, const void* b, void* dst, Functi
     const std::int64_t last = end * kBlock < elements ? end * kBlock : elements;
 #pragma GCC ivdep
     for (std::int64_t i = begin * kBlock; i < last; ++i) {
-      result[i] = static_cast<T>(function(static_cast<float>(first[i]), static_cast<float>(second[i]), static_cast<float>(result[i])));
+      result[i] = static_cast<T>(
+          function(static_cast<float>(first[i]), static_cast<float>(second[i]), static_cast<float>(result[i])));
     }
   });
 }
@@ -37,9 +38,12 @@ void each(DType type, std::int64_t elements, const void* a, const void* b, void*
 template <class Body>
 void with_constant(Activation activation, Body body) {
   switch (activation) {
-    case Activation::kNone: return body(std::integral_constant<Activation, Activation::kNone>());
-    case Activation::kRelu: return body(std::integral_constant<Activation, Activation::kRelu>());
-    case Activation::kRelu6: return body(std::integral_constant<Activation, Activation::kRelu6>());
+    case Activation::kNone:
+      return body(std::integral_constant<Activation, Activation::kNone>());
+    case Activation::kRelu:
+      return body(std::integral_constant<Activation, Activation::kRelu>());
+    case Activation::kRelu6:
+      return body(std::integral_constant<Activation, Activation::kRelu6>());
   }
 }
 
@@ -51,17 +55,20 @@ void activate(Activation activation, DType type, std::int64_t elements, const vo
   });
 }
 
-void mask_gradient(Activation activation, DType type, std::int64_t elements, const void* dst, const void* diff_dst, void* diff_src) {
+void mask_gradient(Activation activation, DType type, std::int64_t elements, const void* dst, const void* diff_dst,
+                   void* diff_src) {
   with_constant(activation, [&](auto kind) {
     each(type, elements, dst, diff_dst, diff_src,
          [](float y, float d, float) { return derivative_from_result(decltype(kind)::value, y) != 0.0f ? d : 0.0f; });
   });
 }
 
-void add_masked_gradient(Activation activation, DType type, std::int64_t elements, const void* dst, const void* diff_dst, void* diff_src) {
+void add_masked_gradient(Activation activation, DType type, std::int64_t elements, const void* dst,
+                         const void* diff_dst, void* diff_src) {
   with_constant(activation, [&](auto kind) {
-    each(type, elements, dst, diff_dst, diff_src,
-         [](float y, float d, float sum) { return sum + (derivative_from_result(decltype(kind)::value, y) != 0.0f ? d : 0.0f); });
+    each(type, elements, dst, diff_dst, diff_src, [](float y, float d, float sum) {
+      return sum + (derivative_from_result(decltype(kind)::value, y) != 0.0f ? d : 0.0f);
+    });
   });
 }
 

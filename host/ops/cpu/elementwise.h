@@ -1,6 +1,6 @@
 #pragma once
-// Elementwise passes, in parallel over the CPU's threads and vectorised: activations and their gradients with the graph's treatment of NaN
-// (oneDNN's turn it into 0), and sums into gradients.
+// Elementwise passes, in parallel over the CPU's threads and vectorised: activations and their gradients with the
+// graph's treatment of NaN (oneDNN's turn it into 0), and sums into gradients.
 
 #include <cstdint>
 
@@ -13,10 +13,12 @@ namespace cudacards::cpu {
 void activate(Activation activation, DType type, std::int64_t elements, const void* src, void* dst);
 
 /// diff_src[i] = diff_dst[i] where the activation let dst[i] through, else 0.
-void mask_gradient(Activation activation, DType type, std::int64_t elements, const void* dst, const void* diff_dst, void* diff_src);
+void mask_gradient(Activation activation, DType type, std::int64_t elements, const void* dst, const void* diff_dst,
+                   void* diff_src);
 
 /// The same, added to diff_src.
-void add_masked_gradient(Activation activation, DType type, std::int64_t elements, const void* dst, const void* diff_dst, void* diff_src);
+void add_masked_gradient(Activation activation, DType type, std::int64_t elements, const void* dst,
+                         const void* diff_dst, void* diff_src);
 
 /// sum[i] += addend[i].
 void add_into(DType type, std::int64_t elements, const void* addend, void* sum);

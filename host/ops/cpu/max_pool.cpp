@@ -1,4 +1,5 @@
-// Max pool of any window and stride, vectorised over channels. oneDNN's own loses a NaN that is not the first of its window.
+// Max pool of any window and stride, vectorised over channels. oneDNN's own loses a NaN that is not the first of its
+// window.
 
 #include <algorithm>
 
@@ -16,7 +17,8 @@ constexpr int kBlock = 64;  // channels whose best values stay in registers
 template <class T>
 class MaxPoolKernel final : public Kernel {
  public:
-  MaxPoolKernel(const MaxPool2d& pool, const Problem& problem) : pool_(pool.problem(problem.src[0].shape)), training_(problem.training), threads_(problem.threads) {}
+  MaxPoolKernel(const MaxPool2d& pool, const Problem& problem)
+      : pool_(pool.problem(problem.src[0].shape)), training_(problem.training), threads_(problem.threads) {}
 
   /// The winner of each window, counted in row order.
   MemoryNeed memory() const override {
@@ -32,14 +34,16 @@ class MaxPoolKernel final : public Kernel {
           for (int c = 0; c < pool_.c; c += kBlock) {
             pool_block(static_cast<const T*>(args.src[0]) + src_at(row, q) + c, std::min(kBlock, pool_.c - c),
                        static_cast<T*>(args.dst) + dst_at(row, q) + c,
-                       training_ && args.workspace ? static_cast<std::uint8_t*>(args.workspace) + dst_at(row, q) + c : nullptr);
+                       training_ && args.workspace ? static_cast<std::uint8_t*>(args.workspace) + dst_at(row, q) + c
+                                                   : nullptr);
           }
         }
       }
     });
   }
 
-  // Window after window of a picture: windows may overlap, and their order is the order of the sum, which is taken in fp32.
+  // Window after window of a picture: windows may overlap, and their order is the order of the sum, which is taken in
+  // fp32.
   void backward(const BackwardArgs& args) override {
     const GradMode mode = args.diff_src_mode[0];
     if (mode == GradMode::kIgnore) return;
@@ -59,7 +63,8 @@ class MaxPoolKernel final : public Kernel {
         }
         T* diff_src = static_cast<T*>(args.diff_src[0]) + n * picture_elements();
         for (std::int64_t i = 0; i < picture_elements(); ++i) {
-          diff_src[i] = static_cast<T>(mode == GradMode::kAccumulate ? static_cast<float>(diff_src[i]) + sums[i] : sums[i]);
+          diff_src[i] =
+              static_cast<T>(mode == GradMode::kAccumulate ? static_cast<float>(diff_src[i]) + sums[i] : sums[i]);
         }
       }
     });
@@ -97,7 +102,8 @@ class MaxPoolKernel final : public Kernel {
     for (int i = 0; i < channels; ++i) winners[i] = static_cast<std::uint8_t>(winner[i]);
   }
 
-  void give_to_winners(int place, const std::uint8_t* __restrict winners, const T* __restrict diff_dst, float* __restrict sums) const {
+  void give_to_winners(int place, const std::uint8_t* __restrict winners, const T* __restrict diff_dst,
+                       float* __restrict sums) const {
     for (int c = 0; c < pool_.c; ++c) sums[c] += winners[c] == place ? static_cast<float>(diff_dst[c]) : 0.0f;
   }
 
@@ -108,7 +114,8 @@ class MaxPoolKernel final : public Kernel {
 
 Verdict supports(const Operation& operation, const Problem& problem) {
   const Pool2dProblem pool = static_cast<const MaxPool2d&>(operation).problem(problem.src[0].shape);
-  if (pool.window_h * pool.window_w > 256) return Verdict::no("windows of more than 256 elements: a winner is kept in a byte");
+  if (pool.window_h * pool.window_w > 256)
+    return Verdict::no("windows of more than 256 elements: a winner is kept in a byte");
   return supports_one_type(operation, problem);
 }
 

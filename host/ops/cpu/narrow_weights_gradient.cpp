@@ -1,8 +1,10 @@
-// The first layer's diff_weights: too few channels for vectors of channels, so the vectors are of sixteen filters. For one tap each
-// filter multiplies its gradient with one of four pixels, those that the tap sees from the window's four places: a permutation inside
-// 128 bits with the winner as its control. The four pixels lie side by side because rows are stored interleaved with the next row:
+// The first layer's diff_weights: too few channels for vectors of channels, so the vectors are of sixteen filters. For
+// one tap each filter multiplies its gradient with one of four pixels, those that the tap sees from the window's four
+// places: a permutation inside 128 bits with the winner as its control. The four pixels lie side by side because rows
+// are stored interleaved with the next row:
 //   pairs[h][w] = (src[h][w], src[h + 1][w])   ->   pairs[h][w .. w + 1] = places 0 2 1 3 as seen by the tap at (h, w).
-// Limit: a permutation and a multiply-add for sixteen filters and a tap, on two ports: 27 cycles a window of 16 filters at C = 3.
+// Limit: a permutation and a multiply-add for sixteen filters and a tap, on two ports: 27 cycles a window of 16 filters
+// at C = 3.
 
 #include <algorithm>
 #include <cstring>
@@ -25,13 +27,18 @@ constexpr int kStrip = 8;  // pooled rows whose source rows are interleaved toge
 template <int kChannels>
 class NarrowWeightsGradient final : public WeightsGradient {
  public:
-  explicit NarrowWeightsGradient(const PooledConv& conv) : WeightsGradient(conv), strip_(std::clamp(conv.pooled_h(), 1, kStrip)) {}
+  explicit NarrowWeightsGradient(const PooledConv& conv)
+      : WeightsGradient(conv), strip_(std::clamp(conv.pooled_h(), 1, kStrip)) {}
 
-  std::size_t scratch_bytes() const override { return align_up(static_cast<std::size_t>(kChannels * plane()) * sizeof(float)); }
-  void add(const float* src, const float* diff_dst, const std::uint8_t* winners, float* sums, void* scratch) const override {
+  std::size_t scratch_bytes() const override {
+    return align_up(static_cast<std::size_t>(kChannels * plane()) * sizeof(float));
+  }
+  void add(const float* src, const float* diff_dst, const std::uint8_t* winners, float* sums,
+           void* scratch) const override {
     add_picture(src, diff_dst, winners, sums, static_cast<float*>(scratch));
   }
-  void add(const Bf16* src, const Bf16* diff_dst, const std::uint8_t* winners, float* sums, void* scratch) const override {
+  void add(const Bf16* src, const Bf16* diff_dst, const std::uint8_t* winners, float* sums,
+           void* scratch) const override {
     add_picture(src, diff_dst, winners, sums, static_cast<float*>(scratch));
   }
 
@@ -60,7 +67,8 @@ class NarrowWeightsGradient final : public WeightsGradient {
   }
 
   template <class T>
-  void add_row(const float* pairs, const T* diff_dst, const std::uint8_t* winners, int k, float* sums, float* diff_bias) const {
+  void add_row(const float* pairs, const T* diff_dst, const std::uint8_t* winners, int k, float* sums,
+               float* diff_bias) const {
     const __m512i pair_of_winner = _mm512_setr_epi32(0, 2, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     __m512 sum[kTaps * kChannels];
 #pragma GCC unroll 27
@@ -92,7 +100,8 @@ class NarrowWeightsGradient final : public WeightsGradient {
         const std::ptrdiff_t at = std::ptrdiff_t{first + row} * conv_.pooled_w() * conv_.k;
         for (int k = 0; k < conv_.k; k += kLanes) {
           float row_bias[kLanes] = {};  // a row by itself, because sums of a whole batch are long
-          add_row(pairs + 2 * row * pitch(), diff_dst + at, winners + at, k, sums + std::ptrdiff_t{k} * kTaps * kChannels, row_bias);
+          add_row(pairs + 2 * row * pitch(), diff_dst + at, winners + at, k,
+                  sums + std::ptrdiff_t{k} * kTaps * kChannels, row_bias);
           for (int i = 0; i < kLanes; ++i) sums[conv_.weight_elements() + k + i] += row_bias[i];
         }
       }

@@ -39,7 +39,8 @@ void pool_window(const float* __restrict top, const float* __restrict bottom, in
 }
 
 template <Activation kActivation, class T>
-void pool_window(const float* __restrict top, const float* __restrict bottom, int k, T* __restrict dst, std::uint8_t* __restrict winners) {
+void pool_window(const float* __restrict top, const float* __restrict bottom, int k, T* __restrict dst,
+                 std::uint8_t* __restrict winners) {
   for (int i = 0; i < k; ++i) {
     const Best best = best_of_window<T>(top + i, bottom + i, k);
     const T result = static_cast<T>(apply(kActivation, best.value));
@@ -71,9 +72,12 @@ void pool(const float* conv, int rows, int width, int k, T* dst, std::uint8_t* w
 template <class T>
 void pool_rows(const float* conv, int rows, int width, int k, Activation activation, T* dst, std::uint8_t* winners) {
   switch (activation) {
-    case Activation::kNone: return pool<Activation::kNone>(conv, rows, width, k, dst, winners);
-    case Activation::kRelu: return pool<Activation::kRelu>(conv, rows, width, k, dst, winners);
-    case Activation::kRelu6: return pool<Activation::kRelu6>(conv, rows, width, k, dst, winners);
+    case Activation::kNone:
+      return pool<Activation::kNone>(conv, rows, width, k, dst, winners);
+    case Activation::kRelu:
+      return pool<Activation::kRelu>(conv, rows, width, k, dst, winners);
+    case Activation::kRelu6:
+      return pool<Activation::kRelu6>(conv, rows, width, k, dst, winners);
   }
 }
 

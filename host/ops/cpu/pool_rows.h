@@ -8,8 +8,9 @@
 
 namespace cudacards::cpu {
 
-/// conv: 2 * rows convolution rows of `width` pixels, fp32 (2 * rows, width, K), bias included -> dst (rows, width / 2, K) and, where not
-/// null, winners (rows, width / 2, K) as PooledConv describes. The first of equals wins; a NaN wins over numbers.
+/// conv: 2 * rows convolution rows of `width` pixels, fp32 (2 * rows, width, K), bias included -> dst (rows, width / 2,
+/// K) and, where not null, winners (rows, width / 2, K) as PooledConv describes. The first of equals wins; a NaN wins
+/// over numbers.
 template <class T>
 void pool_rows(const float* conv, int rows, int width, int k, Activation activation, T* dst, std::uint8_t* winners);
 

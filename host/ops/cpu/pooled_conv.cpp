@@ -12,7 +12,8 @@ namespace cudacards::cpu {
 #if CUDACARDS_AVX512
 
 Verdict supports_sparse_gradients(const PooledConv& conv) {
-  if (conv.k % kLanes != 0) return Verdict::no(fmt::format("{} filters: the sparse gradients need a multiple of {}", conv.k, kLanes));
+  if (conv.k % kLanes != 0)
+    return Verdict::no(fmt::format("{} filters: the sparse gradients need a multiple of {}", conv.k, kLanes));
   if (conv.c % kLanes != 0 && conv.c != 1 && conv.c != 3) {
     return Verdict::no(fmt::format("C={}: the sparse gradients need 1, 3 or a multiple of {}", conv.c, kLanes));
   }
@@ -29,8 +30,12 @@ Verdict supports_sparse_gradients(const PooledConv&) {
   return Verdict::no("the sparse gradients need AVX-512, which this program was not built for");
 }
 
-std::unique_ptr<WeightsGradient> make_weights_gradient(const PooledConv&) { CUDACARDS_CHECK(false, "built without AVX-512"); }
-std::unique_ptr<DataGradient> make_sparse_data_gradient(const PooledConv&) { CUDACARDS_CHECK(false, "built without AVX-512"); }
+std::unique_ptr<WeightsGradient> make_weights_gradient(const PooledConv&) {
+  CUDACARDS_CHECK(false, "built without AVX-512");
+}
+std::unique_ptr<DataGradient> make_sparse_data_gradient(const PooledConv&) {
+  CUDACARDS_CHECK(false, "built without AVX-512");
+}
 
 #endif
 

@@ -1,6 +1,7 @@
 #pragma once
-// The convolution that the notebook's network is made of: 3 x 3, stride 1, "same" zeros around, then a 2 x 2 max pool. Of the gradient
-// that comes back through the pool at most one element in four is not zero, and the code in this folder touches only those.
+// The convolution that the notebook's network is made of: 3 x 3, stride 1, "same" zeros around, then a 2 x 2 max pool.
+// Of the gradient that comes back through the pool at most one element in four is not zero, and the code in this folder
+// touches only those.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,8 +21,8 @@ struct PooledConv {
   std::int64_t weight_elements() const { return std::int64_t{k} * 9 * c; }
 };
 
-/// A winner says where in its window the largest element was, in row order: 0 1 / 2 3. kBlocked: no gradient passes, because the
-/// activation was at one of its clamps.
+/// A winner says where in its window the largest element was, in row order: 0 1 / 2 3. kBlocked: no gradient passes,
+/// because the activation was at one of its clamps.
 constexpr std::uint8_t kBlocked = 4;
 
 constexpr int kLanes = 16;  // floats in a vector

@@ -1,9 +1,12 @@
 // A picture is taken in strips of pooled rows. For each strip
-//   1. list_winners: for each block of filters, window and place in the window, the (gradient, filter) pairs that won there;
-//   2. scatter: for each sixteen channels and block of filters (whose 64 * 9 vectors of weights, 36 KB, stay in the first cache) and each
+//   1. list_winners: for each block of filters, window and place in the window, the (gradient, filter) pairs that won
+//   there;
+//   2. scatter: for each sixteen channels and block of filters (whose 64 * 9 vectors of weights, 36 KB, stay in the
+//   first cache) and each
 //      place: nine sums <- sums buffer, sums += gradient * weights for the pairs of its list, nine sums -> buffer;
 //   3. flush: rows that no later winner reaches go to diff_src; the last two move to the top for the next strip.
-// Limit: 9 fused multiply-adds need 11 loads, so 5.5 cycles a winner and sixteen channels against 36 * 0.5 of the dense convolution.
+// Limit: 9 fused multiply-adds need 11 loads, so 5.5 cycles a winner and sixteen channels against 36 * 0.5 of the dense
+// convolution.
 
 #include "host/ops/cpu/avx512.h"
 #include "host/ops/cpu/data_gradient.h"
@@ -26,8 +29,9 @@ constexpr int kFilterBlock = 64;
 constexpr int kPlaces = 4;
 constexpr int kStripWindows = 128;  // so that sums and lists of a strip share the second cache
 
-/// sums (C/16, 2 * strip + 2, W + 2, 16), zeros around the picture included. The lists of a block of filters begin at block * windows *
-/// block size; inside, places follow one another without gaps, and `counts` (blocks, windows, places) tells them apart.
+/// sums (C/16, 2 * strip + 2, W + 2, 16), zeros around the picture included. The lists of a block of filters begin at
+/// block * windows * block size; inside, places follow one another without gaps, and `counts` (blocks, windows, places)
+/// tells them apart.
 struct Scratch {
   float* sums;
   float* gradients;
@@ -52,7 +56,8 @@ class SparseDataGradient final : public DataGradient {
  private:
   Scratch carve(void* scratch) const;
   template <class T>
-  void run_picture(const T* diff_dst, const std::uint8_t* winners, const float* packed, GradMode mode, T* diff_src, void* scratch) const;
+  void run_picture(const T* diff_dst, const std::uint8_t* winners, const float* packed, GradMode mode, T* diff_src,
+                   void* scratch) const;
   template <class T>
   void list_winners(const T* diff_dst, const std::uint8_t* winners, int rows, const Scratch& lists) const;
   void scatter(const float* packed, int rows, const Scratch& lists) const;
@@ -73,10 +78,13 @@ Scratch SparseDataGradient::carve(void* scratch) const {
   const auto blocks = static_cast<std::size_t>((conv_.k + filter_block_ - 1) / filter_block_);
   const auto pairs = windows * blocks * static_cast<std::size_t>(filter_block_) + kLanes;
   std::size_t offset = 0;
-  const auto take = [&](std::size_t bytes) { return static_cast<std::byte*>(scratch) + std::exchange(offset, offset + align_up(bytes)); };
+  const auto take = [&](std::size_t bytes) {
+    return static_cast<std::byte*>(scratch) + std::exchange(offset, offset + align_up(bytes));
+  };
   Scratch s{};
-  s.sums = reinterpret_cast<float*>(
-      take(static_cast<std::size_t>(2 * strip_ + 2) * static_cast<std::size_t>(conv_.w + 2) * static_cast<std::size_t>(conv_.c) * sizeof(float)));
+  s.sums =
+      reinterpret_cast<float*>(take(static_cast<std::size_t>(2 * strip_ + 2) * static_cast<std::size_t>(conv_.w + 2) *
+                                    static_cast<std::size_t>(conv_.c) * sizeof(float)));
   s.gradients = reinterpret_cast<float*>(take(pairs * sizeof(float)));
   s.filters = reinterpret_cast<std::int32_t*>(take(pairs * sizeof(std::int32_t)));
   s.counts = reinterpret_cast<std::int32_t*>(take(blocks * windows * kPlaces * sizeof(std::int32_t)));
@@ -85,7 +93,8 @@ Scratch SparseDataGradient::carve(void* scratch) const {
 }
 
 template <class T>
-void SparseDataGradient::list_winners(const T* diff_dst, const std::uint8_t* winners, int rows, const Scratch& lists) const {
+void SparseDataGradient::list_winners(const T* diff_dst, const std::uint8_t* winners, int rows,
+                                      const Scratch& lists) const {
   constexpr int kVectors = kFilterBlock / kLanes;
   const int windows = rows * conv_.pooled_w();
   std::int32_t* counts = lists.counts;
@@ -125,8 +134,8 @@ void SparseDataGradient::list_winners(const T* diff_dst, const std::uint8_t* win
 }
 
 /// Sums of the nine taps around one place, over the filters that won there.
-inline void add_place(const float* weights, const float* gradients, const std::int32_t* filters, std::int32_t count, float* sums,
-                      std::ptrdiff_t pitch) {
+inline void add_place(const float* weights, const float* gradients, const std::int32_t* filters, std::int32_t count,
+                      float* sums, std::ptrdiff_t pitch) {
   __m512 sum[kTaps];
 #pragma GCC unroll 9
   for (int tap = 0; tap < kTaps; ++tap) sum[tap] = _mm512_loadu_ps(sums + (tap / 3) * pitch + (tap % 3) * kLanes);
@@ -134,7 +143,8 @@ inline void add_place(const float* weights, const float* gradients, const std::i
     const __m512 d = _mm512_set1_ps(gradients[i]);
     const float* filter = weights + filters[i];
 #pragma GCC unroll 9
-    for (int tap = 0; tap < kTaps; ++tap) sum[tap] = _mm512_fmadd_ps(d, _mm512_loadu_ps(filter + tap * kLanes), sum[tap]);
+    for (int tap = 0; tap < kTaps; ++tap)
+      sum[tap] = _mm512_fmadd_ps(d, _mm512_loadu_ps(filter + tap * kLanes), sum[tap]);
   }
 #pragma GCC unroll 9
   for (int tap = 0; tap < kTaps; ++tap) _mm512_storeu_ps(sums + (tap / 3) * pitch + (tap % 3) * kLanes, sum[tap]);
@@ -181,8 +191,8 @@ void SparseDataGradient::flush(const float* sums, int rows, GradMode mode, T* di
 }
 
 template <class T>
-void SparseDataGradient::run_picture(const T* diff_dst, const std::uint8_t* winners, const float* packed, GradMode mode, T* diff_src,
-                                     void* scratch) const {
+void SparseDataGradient::run_picture(const T* diff_dst, const std::uint8_t* winners, const float* packed, GradMode mode,
+                                     T* diff_src, void* scratch) const {
   const Scratch s = carve(scratch);
   const std::ptrdiff_t pitch = std::ptrdiff_t{conv_.w + 2} * kLanes;
   const std::ptrdiff_t plane = (2 * strip_ + 2) * pitch;
@@ -211,7 +221,9 @@ void SparseDataGradient::run_picture(const T* diff_dst, const std::uint8_t* winn
 
 }  // namespace
 
-std::unique_ptr<DataGradient> make_sparse_data_gradient(const PooledConv& conv) { return std::make_unique<SparseDataGradient>(conv); }
+std::unique_ptr<DataGradient> make_sparse_data_gradient(const PooledConv& conv) {
+  return std::make_unique<SparseDataGradient>(conv);
+}
 
 }  // namespace cudacards::cpu
 #endif

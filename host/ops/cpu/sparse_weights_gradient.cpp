@@ -2,8 +2,10 @@
 //   1. copy_rows: the source rows that it touches, with the zeros around the picture, as (C/16, rows, W + 2, 16) fp32;
 // and for each segment, whose four source rows stay in the first cache,
 //   2. list_winners: for each filter, the (gradient, place) pairs of its winners;
-//   3. accumulate: for each filter, 9 * vectors sums <- memory, sums += gradient * pixels around the place, sums -> memory.
-// Limit with two vectors: 18 fused multiply-adds need 20 loads, so 10 cycles a winner and 32 channels against 72 * 0.5 of the dense one.
+//   3. accumulate: for each filter, 9 * vectors sums <- memory, sums += gradient * pixels around the place, sums ->
+//   memory.
+// Limit with two vectors: 18 fused multiply-adds need 20 loads, so 10 cycles a winner and 32 channels against 72 * 0.5
+// of the dense one.
 
 #include "host/ops/cpu/avx512.h"
 #include "host/ops/cpu/weights_gradient.h"
@@ -36,10 +38,12 @@ class SparseWeightsGradient final : public WeightsGradient {
  public:
   explicit SparseWeightsGradient(const PooledConv& conv);
   std::size_t scratch_bytes() const override { return carve(nullptr).bytes; }
-  void add(const float* src, const float* diff_dst, const std::uint8_t* winners, float* sums, void* scratch) const override {
+  void add(const float* src, const float* diff_dst, const std::uint8_t* winners, float* sums,
+           void* scratch) const override {
     add_picture(src, diff_dst, winners, sums, scratch);
   }
-  void add(const Bf16* src, const Bf16* diff_dst, const std::uint8_t* winners, float* sums, void* scratch) const override {
+  void add(const Bf16* src, const Bf16* diff_dst, const std::uint8_t* winners, float* sums,
+           void* scratch) const override {
     add_picture(src, diff_dst, winners, sums, scratch);
   }
 
@@ -50,7 +54,8 @@ class SparseWeightsGradient final : public WeightsGradient {
   template <class T>
   void copy_rows(const T* src, int first, int rows, float* padded) const;
   template <class T>
-  void list_winners(const T* diff_dst, const std::uint8_t* winners, int windows, const Scratch& lists, float* diff_bias) const;
+  void list_winners(const T* diff_dst, const std::uint8_t* winners, int windows, const Scratch& lists,
+                    float* diff_bias) const;
   template <int kVectors>
   void accumulate(const float* corner, const Scratch& lists, float* sums) const;
   std::int64_t place_of(std::int64_t tap, int c) const override {
@@ -64,7 +69,9 @@ class SparseWeightsGradient final : public WeightsGradient {
 };
 
 SparseWeightsGradient::SparseWeightsGradient(const PooledConv& conv)
-    : WeightsGradient(conv), vectors_(conv.c % (2 * kLanes) == 0 ? 2 : 1), strip_(std::clamp(conv.pooled_h(), 1, kStrip)) {
+    : WeightsGradient(conv),
+      vectors_(conv.c % (2 * kLanes) == 0 ? 2 : 1),
+      strip_(std::clamp(conv.pooled_h(), 1, kStrip)) {
   const int windows = std::max(conv.pooled_w(), 1);
   const int segments = (windows + kSegmentPixels - 1) / kSegmentPixels;
   segment_ = (windows + segments - 1) / segments;
@@ -73,7 +80,8 @@ SparseWeightsGradient::SparseWeightsGradient(const PooledConv& conv)
 Scratch SparseWeightsGradient::carve(void* scratch) const {
   std::size_t offset = 0;
   const auto take = [&](std::int64_t elements) {
-    return static_cast<std::byte*>(scratch) + std::exchange(offset, offset + align_up(static_cast<std::size_t>(elements) * sizeof(float)));
+    return static_cast<std::byte*>(scratch) +
+           std::exchange(offset, offset + align_up(static_cast<std::size_t>(elements) * sizeof(float)));
   };
   Scratch s{};
   s.padded = reinterpret_cast<float*>(take(std::int64_t{2 * strip_ + 2} * (conv_.w + 2) * conv_.c));
@@ -105,21 +113,24 @@ void SparseWeightsGradient::copy_rows(const T* src, int first, int rows, float* 
 }
 
 template <class T>
-void SparseWeightsGradient::list_winners(const T* diff_dst, const std::uint8_t* winners, int windows, const Scratch& lists,
-                                         float* diff_bias) const {
+void SparseWeightsGradient::list_winners(const T* diff_dst, const std::uint8_t* winners, int windows,
+                                         const Scratch& lists, float* diff_bias) const {
   const int pitch = (conv_.w + 2) * kLanes;
-  const __m512i place_of_winner = _mm512_setr_epi32(0, kLanes, pitch, pitch + kLanes, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const __m512i place_of_winner =
+      _mm512_setr_epi32(0, kLanes, pitch, pitch + kLanes, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
   for (int k = 0; k < conv_.k; k += kLanes) {
-    const __m512i begin = _mm512_mullo_epi32(_mm512_add_epi32(lane_numbers(), _mm512_set1_epi32(k)), _mm512_set1_epi32(segment_));
+    const __m512i begin =
+        _mm512_mullo_epi32(_mm512_add_epi32(lane_numbers(), _mm512_set1_epi32(k)), _mm512_set1_epi32(segment_));
     __m512i end = begin;
     __m512 sum = _mm512_setzero_ps();
     for (int window = 0; window < windows; ++window) {
       const std::ptrdiff_t at = std::ptrdiff_t{window} * conv_.k + k;
       const __m512 d = load(diff_dst + at);
       const __m512i winner = load_bytes(winners + at);
-      const __mmask16 passes =
-          _mm512_cmplt_epi32_mask(winner, _mm512_set1_epi32(kBlocked)) & _mm512_cmp_ps_mask(d, _mm512_setzero_ps(), _CMP_NEQ_UQ);
-      const __m512i place = _mm512_add_epi32(_mm512_permutexvar_epi32(winner, place_of_winner), _mm512_set1_epi32(2 * window * kLanes));
+      const __mmask16 passes = _mm512_cmplt_epi32_mask(winner, _mm512_set1_epi32(kBlocked)) &
+                               _mm512_cmp_ps_mask(d, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+      const __m512i place =
+          _mm512_add_epi32(_mm512_permutexvar_epi32(winner, place_of_winner), _mm512_set1_epi32(2 * window * kLanes));
       _mm512_mask_i32scatter_ps(lists.gradients, passes, end, d, sizeof(float));
       _mm512_mask_i32scatter_epi32(lists.places, passes, end, place, sizeof(std::int32_t));
       end = _mm512_mask_add_epi32(end, passes, end, _mm512_set1_epi32(1));
@@ -162,7 +173,8 @@ void SparseWeightsGradient::accumulate(const float* corner, const Scratch& lists
 }
 
 template <class T>
-void SparseWeightsGradient::add_picture(const T* src, const T* diff_dst, const std::uint8_t* winners, float* sums, void* scratch) const {
+void SparseWeightsGradient::add_picture(const T* src, const T* diff_dst, const std::uint8_t* winners, float* sums,
+                                        void* scratch) const {
   const Scratch s = carve(scratch);
   const std::ptrdiff_t pitch = std::ptrdiff_t{conv_.w + 2} * kLanes;
   float* diff_bias = sums + conv_.weight_elements();

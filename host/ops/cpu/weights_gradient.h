@@ -10,8 +10,9 @@
 
 namespace cudacards::cpu {
 
-/// diff_weights[k][r][s][c] += d * src[h + r - 1][w + s - 1][c] for every winner (h, w, k) with gradient d. Each thread adds its pictures
-/// to sums of its own, in an order of its own that keeps them in registers for long; finish() brings them together.
+/// diff_weights[k][r][s][c] += d * src[h + r - 1][w + s - 1][c] for every winner (h, w, k) with gradient d. Each thread
+/// adds its pictures to sums of its own, in an order of its own that keeps them in registers for long; finish() brings
+/// them together.
 class WeightsGradient {
  public:
   explicit WeightsGradient(const PooledConv& conv) : conv_(conv) {}
@@ -22,11 +23,14 @@ class WeightsGradient {
   std::int64_t sum_elements() const { return conv_.weight_elements() + conv_.k; }
 
   /// One picture. src (H,W,C), diff_dst and winners (H/2, W/2, K).
-  virtual void add(const float* src, const float* diff_dst, const std::uint8_t* winners, float* sums, void* scratch) const = 0;
-  virtual void add(const Bf16* src, const Bf16* diff_dst, const std::uint8_t* winners, float* sums, void* scratch) const = 0;
+  virtual void add(const float* src, const float* diff_dst, const std::uint8_t* winners, float* sums,
+                   void* scratch) const = 0;
+  virtual void add(const Bf16* src, const Bf16* diff_dst, const std::uint8_t* winners, float* sums,
+                   void* scratch) const = 0;
 
   /// The sums of `threads` threads, `stride` elements apart, added in order -> (K,3,3,C) and, where not null, (K).
-  void finish(const float* sums, int threads, std::int64_t stride, GradMode mode, float* diff_weights, float* diff_bias) const;
+  void finish(const float* sums, int threads, std::int64_t stride, GradMode mode, float* diff_weights,
+              float* diff_bias) const;
 
  protected:
   /// Where the sum of weight (k, r, s, c) is, with tap = (k * 3 + r) * 3 + s.

@@ -6,7 +6,8 @@
 
 namespace cudacards::onednn {
 
-AffineKernel::AffineKernel(const Problem& problem, std::int64_t weight_elements, Activation activation, bool has_bias, std::int64_t channels)
+AffineKernel::AffineKernel(const Problem& problem, std::int64_t weight_elements, Activation activation, bool has_bias,
+                           std::int64_t channels)
     : src_(problem.src[0]),
       dst_(problem.dst),
       weight_elements_(weight_elements),
@@ -24,14 +25,15 @@ memory::desc AffineKernel::bias_desc() const {
 
 void AffineKernel::lay_out_memory() {
   if (wants_diff_src_ || wants_diff_parameters_) {
-    narrow_diff_dst_ = Reorder(dense_desc({dst_.shape.elements()}, dst_type()), dense_desc({dst_.shape.elements()}, src_type()));
+    narrow_diff_dst_ =
+        Reorder(dense_desc({dst_.shape.elements()}, dst_type()), dense_desc({dst_.shape.elements()}, src_type()));
   }
   packed_forward_ = packed_.take(pack_forward_.bytes());
   packed_backward_ = packed_.take(pack_backward_.bytes());
-  primitive_scratch_ = scratchpad_.take(std::max({forward_.scratchpad_bytes(), backward_weights_.scratchpad_bytes(),
-                                                  backward_data_.scratchpad_bytes(), pack_forward_.scratchpad_bytes(),
-                                                  pack_backward_.scratchpad_bytes(), unpack_diff_weights_.scratchpad_bytes(),
-                                                  narrow_diff_dst_.scratchpad_bytes()}));
+  primitive_scratch_ = scratchpad_.take(
+      std::max({forward_.scratchpad_bytes(), backward_weights_.scratchpad_bytes(), backward_data_.scratchpad_bytes(),
+                pack_forward_.scratchpad_bytes(), pack_backward_.scratchpad_bytes(),
+                unpack_diff_weights_.scratchpad_bytes(), narrow_diff_dst_.scratchpad_bytes()}));
   if (wants_diff_src_ || wants_diff_parameters_) {
     masked_ = scratchpad_.take(activation_ == Activation::kNone ? 0 : dst_.bytes());
     narrowed_ = scratchpad_.take(narrow_diff_dst_.bytes());
@@ -61,13 +63,17 @@ void AffineKernel::forward(const ForwardArgs& args) {
   }
   const void* weights = pack_forward_.is_identity() ? args.parameters[0] : at<const void>(args.packed, packed_forward_);
   if (has_bias_) {
-    forward_.run({{DNNL_ARG_SRC, args.src[0]}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_BIAS, args.parameters[1]}, {DNNL_ARG_DST, args.dst}},
+    forward_.run({{DNNL_ARG_SRC, args.src[0]},
+                  {DNNL_ARG_WEIGHTS, weights},
+                  {DNNL_ARG_BIAS, args.parameters[1]},
+                  {DNNL_ARG_DST, args.dst}},
                  scratch);
   } else {
     forward_.run({{DNNL_ARG_SRC, args.src[0]}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, args.dst}}, scratch);
   }
   // Not a post-operation of the primitive: those turn a NaN into 0, and a run that has gone wrong would look well.
-  if (activation_ != Activation::kNone) cpu::activate(activation_, dst_.type, dst_.shape.elements(), args.dst, args.dst);
+  if (activation_ != Activation::kNone)
+    cpu::activate(activation_, dst_.type, dst_.shape.elements(), args.dst, args.dst);
 }
 
 void AffineKernel::backward(const BackwardArgs& args) {
@@ -107,7 +113,8 @@ void AffineKernel::backward_weights(const BackwardArgs& args, const void* diff_d
                           scratch);
     if (accumulates) cpu::add_into(DType::kF32, channels_, diff_bias, args.diff_parameters[1]);
   } else {
-    backward_weights_.run({{DNNL_ARG_SRC, args.src[0]}, {DNNL_ARG_DIFF_DST, diff_dst}, {DNNL_ARG_DIFF_WEIGHTS, diff_weights}}, scratch);
+    backward_weights_.run(
+        {{DNNL_ARG_SRC, args.src[0]}, {DNNL_ARG_DIFF_DST, diff_dst}, {DNNL_ARG_DIFF_WEIGHTS, diff_weights}}, scratch);
   }
   unpack_diff_weights_.run(diff_weights, master, scratch);
   if (accumulates) cpu::add_into(DType::kF32, weight_elements_, addend, args.diff_parameters[0]);
@@ -119,10 +126,12 @@ void AffineKernel::backward_data(const BackwardArgs& args, const void* diff_dst)
     pack_backward_.run(args.parameters[0], at<void>(args.packed, packed_backward_), scratch);
     backward_stale_ = false;
   }
-  const void* weights = pack_backward_.is_identity() ? args.parameters[0] : at<const void>(args.packed, packed_backward_);
+  const void* weights =
+      pack_backward_.is_identity() ? args.parameters[0] : at<const void>(args.packed, packed_backward_);
   const bool accumulates = args.diff_src_mode[0] == GradMode::kAccumulate;
   void* diff_src = accumulates ? at<void>(args.scratchpad, diff_src_addend_) : args.diff_src[0];
-  backward_data_.run({{DNNL_ARG_DIFF_DST, diff_dst}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DIFF_SRC, diff_src}}, scratch);
+  backward_data_.run({{DNNL_ARG_DIFF_DST, diff_dst}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DIFF_SRC, diff_src}},
+                     scratch);
   if (accumulates) cpu::add_into(src_.type, src_.shape.elements(), diff_src, args.diff_src[0]);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What convolutions and dense layers share: dst = activation(src (*) weights + bias), with packed copies of the master weights, gradients
-// that overwrite or accumulate, and an activation whose gradient is masked before the products.
+// What convolutions and dense layers share: dst = activation(src (*) weights + bias), with packed copies of the master
+// weights, gradients that overwrite or accumulate, and an activation whose gradient is masked before the products.
 
 #include "host/ops/activation_kind.h"
 #include "host/ops/vendor/onednn_common.h"
@@ -14,7 +14,8 @@ class AffineKernel : public Kernel {
   void backward(const BackwardArgs& args) override;
 
  protected:
-  AffineKernel(const Problem& problem, std::int64_t weight_elements, Activation activation, bool has_bias, std::int64_t channels);
+  AffineKernel(const Problem& problem, std::int64_t weight_elements, Activation activation, bool has_bias,
+               std::int64_t channels);
 
   bool wants_diff_src() const { return wants_diff_src_; }
   bool wants_diff_parameters() const { return wants_diff_parameters_; }
@@ -23,12 +24,16 @@ class AffineKernel : public Kernel {
   /// (channels) fp32, or an empty descriptor without a bias.
   memory::desc bias_desc() const;
 
-  // To be called by the constructor of a derived class with its primitives; `master` is the layout of the fp32 parameters.
+  // To be called by the constructor of a derived class with its primitives; `master` is the layout of the fp32
+  // parameters.
   template <class PrimitiveDesc>
   void use_forward(const dnnl::primitive& primitive, const PrimitiveDesc& pd, const memory::desc& master) {
     pack_forward_ = Reorder(master, pd.weights_desc());
     forward_ = Call(primitive, pd,
-                    {{DNNL_ARG_SRC, pd.src_desc()}, {DNNL_ARG_WEIGHTS, pd.weights_desc()}, {DNNL_ARG_BIAS, bias_desc()}, {DNNL_ARG_DST, pd.dst_desc()}});
+                    {{DNNL_ARG_SRC, pd.src_desc()},
+                     {DNNL_ARG_WEIGHTS, pd.weights_desc()},
+                     {DNNL_ARG_BIAS, bias_desc()},
+                     {DNNL_ARG_DST, pd.dst_desc()}});
   }
   template <class PrimitiveDesc>
   void use_backward_weights(const dnnl::primitive& primitive, const PrimitiveDesc& pd, const memory::desc& master) {
@@ -44,7 +49,9 @@ class AffineKernel : public Kernel {
   void use_backward_data(const dnnl::primitive& primitive, const PrimitiveDesc& pd, const memory::desc& master) {
     pack_backward_ = Reorder(master, pd.weights_desc());
     backward_data_ = Call(primitive, pd,
-                          {{DNNL_ARG_DIFF_DST, pd.diff_dst_desc()}, {DNNL_ARG_WEIGHTS, pd.weights_desc()}, {DNNL_ARG_DIFF_SRC, pd.diff_src_desc()}});
+                          {{DNNL_ARG_DIFF_DST, pd.diff_dst_desc()},
+                           {DNNL_ARG_WEIGHTS, pd.weights_desc()},
+                           {DNNL_ARG_DIFF_SRC, pd.diff_src_desc()}});
   }
   /// After all of the above.
   void lay_out_memory();
@@ -66,8 +73,8 @@ class AffineKernel : public Kernel {
 
   Layout packed_, scratchpad_;
   std::size_t packed_forward_ = 0, packed_backward_ = 0;
-  std::size_t primitive_scratch_ = 0, masked_ = 0, narrowed_ = 0, diff_weights_ = 0, diff_weights_addend_ = 0, diff_bias_addend_ = 0,
-              diff_src_addend_ = 0;
+  std::size_t primitive_scratch_ = 0, masked_ = 0, narrowed_ = 0, diff_weights_ = 0, diff_weights_addend_ = 0,
+              diff_bias_addend_ = 0, diff_src_addend_ = 0;
 };
 
 }  // namespace cudacards::onednn

@@ -1,5 +1,6 @@
-// Batch normalisation by oneDNN, with batch statistics or with the running ones. The running statistics are averaged here, in Keras'
-// convention and with the biased variance that oneDNN gives; the activation is a pass of its own, because oneDNN's turns a NaN into 0.
+// Batch normalisation by oneDNN, with batch statistics or with the running ones. The running statistics are averaged
+// here, in Keras' convention and with the biased variance that oneDNN gives; the activation is a pass of its own,
+// because oneDNN's turns a NaN into 0.
 
 #include <algorithm>
 
@@ -59,13 +60,15 @@ class BatchNormKernel final : public Kernel {
       average(mean, args.parameters[kMean]);
       average(variance, args.parameters[kVariance]);
     }
-    if (activation_ != Activation::kNone) cpu::activate(activation_, src_.type, src_.shape.elements(), args.dst, args.dst);
+    if (activation_ != Activation::kNone)
+      cpu::activate(activation_, src_.type, src_.shape.elements(), args.dst, args.dst);
   }
 
   void backward(const BackwardArgs& args) override {
     const void* diff_dst = args.diff_dst;
     if (activation_ != Activation::kNone) {
-      cpu::mask_gradient(activation_, src_.type, src_.shape.elements(), args.dst, diff_dst, at<void>(args.scratchpad, masked_));
+      cpu::mask_gradient(activation_, src_.type, src_.shape.elements(), args.dst, diff_dst,
+                         at<void>(args.scratchpad, masked_));
       diff_dst = at<void>(args.scratchpad, masked_);
     }
     const bool of_batch = statistics(args.step) == Statistics::kBatch;
@@ -101,8 +104,9 @@ class BatchNormKernel final : public Kernel {
   Passes make_passes(Statistics statistics, float epsilon) const {
     // Any other rank is a picture of one pixel: the statistics are over all but the channels in any case.
     const bool picture = src_.shape.rank() == 4;
-    const memory::desc data = picture ? nhwc_desc(src_.shape[0], src_.shape[1], src_.shape[2], channels_, type_of(src_.type))
-                                      : nhwc_desc(src_.shape.elements() / channels_, 1, 1, channels_, type_of(src_.type));
+    const memory::desc data =
+        picture ? nhwc_desc(src_.shape[0], src_.shape[1], src_.shape[2], channels_, type_of(src_.type))
+                : nhwc_desc(src_.shape.elements() / channels_, 1, 1, channels_, type_of(src_.type));
     const memory::desc channel = dense_desc({channels_}, memory::data_type::f32);
     auto flags = dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
     if (statistics == Statistics::kRunning) flags = flags | dnnl::normalization_flags::use_global_stats;
@@ -123,9 +127,11 @@ class BatchNormKernel final : public Kernel {
     if (!training_) return made;
     constexpr auto kBackward = dnnl::prop_kind::backward;
 #if DNNL_VERSION_MAJOR >= 3
-    const auto backward = describe_backward<dnnl::batch_normalization_backward>(plan_memory(), forward, kBackward, data, data, data, epsilon, flags);
+    const auto backward = describe_backward<dnnl::batch_normalization_backward>(plan_memory(), forward, kBackward, data,
+                                                                                data, data, epsilon, flags);
 #else
-    const auto backward = describe_backward<dnnl::batch_normalization_backward>(plan_memory(), forward, kBackward, data, data, epsilon, flags);
+    const auto backward = describe_backward<dnnl::batch_normalization_backward>(plan_memory(), forward, kBackward, data,
+                                                                                data, epsilon, flags);
 #endif
     made.backward = Call(dnnl::batch_normalization_backward(backward), backward,
                          {{DNNL_ARG_SRC, data},
@@ -141,8 +147,9 @@ class BatchNormKernel final : public Kernel {
   }
 
   void lay_out_memory() {
-    primitive_scratch_ = scratchpad_.take(std::max({running_.forward.scratchpad_bytes(), running_.backward.scratchpad_bytes(),
-                                                    batch_.forward.scratchpad_bytes(), batch_.backward.scratchpad_bytes()}));
+    primitive_scratch_ =
+        scratchpad_.take(std::max({running_.forward.scratchpad_bytes(), running_.backward.scratchpad_bytes(),
+                                   batch_.forward.scratchpad_bytes(), batch_.backward.scratchpad_bytes()}));
     if (!training_) return;
     masked_ = scratchpad_.take(activation_ == Activation::kNone ? 0 : src_.bytes());
     diff_src_ = scratchpad_.take(src_.bytes());
@@ -172,7 +179,8 @@ class BatchNormKernel final : public Kernel {
 }  // namespace
 }  // namespace onednn
 
-constinit const Implementation kOnednnBatchNorm = {"onednn", "vendor", onednn::supports_by_making<onednn::BatchNormKernel, BatchNorm>,
+constinit const Implementation kOnednnBatchNorm = {"onednn", "vendor",
+                                                   onednn::supports_by_making<onednn::BatchNormKernel, BatchNorm>,
                                                    onednn::make_kernel<onednn::BatchNormKernel, BatchNorm>};
 
 }  // namespace cudacards

@@ -14,9 +14,12 @@ dnnl::stream& stream() {
 
 memory::data_type type_of(DType type) {
   switch (type) {
-    case DType::kF32: return memory::data_type::f32;
-    case DType::kBf16: return memory::data_type::bf16;
-    case DType::kU8: return memory::data_type::u8;
+    case DType::kF32:
+      return memory::data_type::f32;
+    case DType::kBf16:
+      return memory::data_type::bf16;
+    case DType::kU8:
+      return memory::data_type::u8;
   }
   return memory::data_type::undef;
 }

@@ -1,6 +1,7 @@
 #pragma once
-// What every oneDNN implementation needs: engine and stream, descriptors of the graph's tensors, primitives that are never oneDNN's
-// slow reference, and one spelling of primitive creation for the API generations 2 (operation descriptors) and 3 (none).
+// What every oneDNN implementation needs: engine and stream, descriptors of the graph's tensors, primitives that are
+// never oneDNN's slow reference, and one spelling of primitive creation for the API generations 2 (operation
+// descriptors) and 3 (none).
 
 #include <cstddef>
 #include <cstdint>
@@ -64,7 +65,8 @@ typename Primitive::primitive_desc describe(const dnnl::primitive_attr& attr, co
 
 /// A backward primitive beside the forward one whose results it reads.
 template <class Primitive, class Hint, class... Args>
-typename Primitive::primitive_desc describe_backward(const dnnl::primitive_attr& attr, const Hint& hint, const Args&... args) {
+typename Primitive::primitive_desc describe_backward(const dnnl::primitive_attr& attr, const Hint& hint,
+                                                     const Args&... args) {
   try {
 #if DNNL_VERSION_MAJOR >= 3
     typename Primitive::primitive_desc pd(engine(), args..., hint, attr);
@@ -83,7 +85,8 @@ class Call {
  public:
   Call() = default;
   template <class PrimitiveDesc>
-  Call(const dnnl::primitive& primitive, const PrimitiveDesc& pd, std::initializer_list<std::pair<int, memory::desc>> arguments)
+  Call(const dnnl::primitive& primitive, const PrimitiveDesc& pd,
+       std::initializer_list<std::pair<int, memory::desc>> arguments)
       : primitive_(primitive), scratchpad_bytes_(pd.scratchpad_desc().get_size()) {
     for (const auto& [id, desc] : arguments) arguments_.emplace(id, memory(desc, engine(), nullptr));
     arguments_.emplace(DNNL_ARG_SCRATCHPAD, memory(pd.scratchpad_desc(), engine(), nullptr));

@@ -25,21 +25,23 @@ class Conv2dKernel final : public AffineKernel {
       : AffineKernel(problem, c.weight_elements(), conv.options.activation, conv.options.bias, c.k) {
     const memory::desc master = krsc_desc(c, memory::data_type::f32);
     const memory::desc weights = any_weights_desc(c, src_type()), bias = bias_desc();
-    const memory::desc src = nhwc_desc(c.n, c.h, c.w, c.c, src_type()), dst = nhwc_desc(c.n, c.p(), c.q(), c.k, dst_type());
-    const memory::dims strides = {c.stride_h, c.stride_w}, before = {c.pad.top, c.pad.left}, after = {c.pad.bottom, c.pad.right};
+    const memory::desc src = nhwc_desc(c.n, c.h, c.w, c.c, src_type()),
+                       dst = nhwc_desc(c.n, c.p(), c.q(), c.k, dst_type());
+    const memory::dims strides = {c.stride_h, c.stride_w}, before = {c.pad.top, c.pad.left},
+                       after = {c.pad.bottom, c.pad.right};
     const auto kind = problem.training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
-    const auto forward =
-        describe<dnnl::convolution_forward>(plan_memory(), kind, kDirect, src, weights, bias, dst, strides, before, after);
+    const auto forward = describe<dnnl::convolution_forward>(plan_memory(), kind, kDirect, src, weights, bias, dst,
+                                                             strides, before, after);
     use_forward(dnnl::convolution_forward(forward), forward, master);
     if (wants_diff_parameters()) {
       const memory::desc diff_weights = any_weights_desc(c, memory::data_type::f32);
-      const auto pd = describe_backward<dnnl::convolution_backward_weights>(plan_memory(), forward, kDirect, src, diff_weights, bias, dst,
-                                                                            strides, before, after);
+      const auto pd = describe_backward<dnnl::convolution_backward_weights>(
+          plan_memory(), forward, kDirect, src, diff_weights, bias, dst, strides, before, after);
       use_backward_weights(dnnl::convolution_backward_weights(pd), pd, master);
     }
     if (wants_diff_src()) {
-      const auto pd = describe_backward<dnnl::convolution_backward_data>(plan_memory(), forward, kDirect, src, weights, dst, strides,
-                                                                         before, after);
+      const auto pd = describe_backward<dnnl::convolution_backward_data>(plan_memory(), forward, kDirect, src, weights,
+                                                                         dst, strides, before, after);
       use_backward_data(dnnl::convolution_backward_data(pd), pd, master);
     }
     lay_out_memory();
@@ -49,7 +51,8 @@ class Conv2dKernel final : public AffineKernel {
 }  // namespace
 }  // namespace onednn
 
-constinit const Implementation kOnednnConv2d = {"onednn", "vendor", onednn::supports_by_making<onednn::Conv2dKernel, Conv2d>,
+constinit const Implementation kOnednnConv2d = {"onednn", "vendor",
+                                                onednn::supports_by_making<onednn::Conv2dKernel, Conv2d>,
                                                 onednn::make_kernel<onednn::Conv2dKernel, Conv2d>};
 
 }  // namespace cudacards

@@ -1,7 +1,8 @@
 // Convolution 3 x 3, bias, activation and 2 x 2 max pool as one operation.
-// Forward: each thread takes strips of rows; oneDNN convolves a strip into the thread's second cache, and the pool reads it from there, so
-// that the full-size result, the largest tensor of the step, never reaches memory. Backward: only the winners of the pool carry a gradient,
-// and only those are multiplied (host/ops/cpu): a quarter of the dense work, less where the activation or a dropout has blocked some.
+// Forward: each thread takes strips of rows; oneDNN convolves a strip into the thread's second cache, and the pool
+// reads it from there, so that the full-size result, the largest tensor of the step, never reaches memory. Backward:
+// only the winners of the pool carry a gradient, and only those are multiplied (host/ops/cpu): a quarter of the dense
+// work, less where the activation or a dropout has blocked some.
 
 #include <algorithm>
 #include <memory>
@@ -22,7 +23,8 @@ namespace {
 
 constexpr std::int64_t kStripBytes = 768 * 1024;  // of convolution results: well inside a second cache of 1 to 2 MB
 
-/// bf16 pictures are multiplied as bf16 where the processor can, else as fp32: emulation would be slower than converting.
+/// bf16 pictures are multiplied as bf16 where the processor can, else as fp32: emulation would be slower than
+/// converting.
 bool multiplies_bf16() {
   const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
   const auto bf16 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
@@ -31,7 +33,8 @@ bool multiplies_bf16() {
 
 void refuse_unless_pooled_3x3(const Conv2d& conv, const Problem& problem) {
   if (!conv.pool) throw Refused("no max pool behind it");
-  if (conv.pool->window != Extent2d(2) || conv.pool->step() != Extent2d(2)) throw Refused("the pool is not 2 x 2 by steps of 2");
+  if (conv.pool->window != Extent2d(2) || conv.pool->step() != Extent2d(2))
+    throw Refused("the pool is not 2 x 2 by steps of 2");
   const Conv2dProblem c = conv.problem(problem.src[0].shape);
   if (c.r != 3 || c.s != 3 || c.stride_h != 1 || c.stride_w != 1 || c.groups != 1 || c.pad != Padding2d{1, 1, 1, 1}) {
     throw Refused("the convolution is not 3 x 3, stride 1, same padding, one group");
@@ -54,7 +57,8 @@ class Conv2dPoolKernel final : public Kernel {
         forward_(conv_, has_bias_, type_of(converts_src_ ? DType::kF32 : type_),
                  strips_of(conv_, 2 * picture_.pooled_h(), rows_of_strip()), threads_),
         pack_(krsc_desc(conv_, memory::data_type::f32), forward_.weights_desc()) {
-    const bool wants_weights = training_ && problem.diff_parameters_wanted, wants_src = training_ && problem.diff_src_wanted[0];
+    const bool wants_weights = training_ && problem.diff_parameters_wanted,
+               wants_src = training_ && problem.diff_src_wanted[0];
     if (wants_weights || wants_src) {
       if (const Verdict v = cpu::supports_sparse_gradients(picture_); !v) throw Refused(v.reason());
     }
@@ -67,8 +71,9 @@ class Conv2dPoolKernel final : public Kernel {
   MemoryNeed memory() const override {
     const auto winners = static_cast<std::size_t>(conv_.n * picture_.dst_elements());
     return {.workspace = training_ ? winners : 0,
-            .scratchpad = std::max({forward_thread_.bytes() * static_cast<std::size_t>(threads_),
-                                    backward_thread_.bytes() * static_cast<std::size_t>(threads_), pack_.scratchpad_bytes()}),
+            .scratchpad =
+                std::max({forward_thread_.bytes() * static_cast<std::size_t>(threads_),
+                          backward_thread_.bytes() * static_cast<std::size_t>(threads_), pack_.scratchpad_bytes()}),
             .packed = packed_.bytes(),
             .backward_reads_src = weights_gradient_ != nullptr,
             .backward_reads_dst = false};
@@ -111,13 +116,15 @@ class Conv2dPoolKernel final : public Kernel {
 
   void lay_out_memory() {
     packed_forward_ = packed_.take(pack_.bytes());
-    if (data_gradient_) packed_backward_ = packed_.take(static_cast<std::size_t>(conv_.weight_elements()) * sizeof(float));
+    if (data_gradient_)
+      packed_backward_ = packed_.take(static_cast<std::size_t>(conv_.weight_elements()) * sizeof(float));
 
     std::int64_t src_rows = 0;
     for (const Strip& s : forward_.strips()) src_rows = std::max<std::int64_t>(src_rows, s.src_rows);
     unpooled_ = forward_thread_.take(static_cast<std::size_t>(rows_of_strip()) * static_cast<std::size_t>(conv_.q()) *
                                      static_cast<std::size_t>(conv_.k) * sizeof(float));
-    if (converts_src_) wide_src_ = forward_thread_.take(static_cast<std::size_t>(src_rows * conv_.w * conv_.c) * sizeof(float));
+    if (converts_src_)
+      wide_src_ = forward_thread_.take(static_cast<std::size_t>(src_rows * conv_.w * conv_.c) * sizeof(float));
     primitive_scratch_ = forward_thread_.take(forward_.scratchpad_bytes());
 
     if (weights_gradient_) {
@@ -146,10 +153,13 @@ class Conv2dPoolKernel final : public Kernel {
           for (std::int64_t e = 0; e < count; ++e) wide[e] = static_cast<float>(static_cast<const T*>(rows)[e]);
           rows = wide;
         }
-        forward_.run(thread, static_cast<std::size_t>(i % strips), rows, weights, bias, unpooled, at<void>(mine, primitive_scratch_));
-        const std::int64_t place = n * picture_.dst_elements() + std::int64_t{strip.first / 2} * picture_.pooled_w() * conv_.k;
+        forward_.run(thread, static_cast<std::size_t>(i % strips), rows, weights, bias, unpooled,
+                     at<void>(mine, primitive_scratch_));
+        const std::int64_t place =
+            n * picture_.dst_elements() + std::int64_t{strip.first / 2} * picture_.pooled_w() * conv_.k;
         auto* winners = training_ && args.workspace ? static_cast<std::uint8_t*>(args.workspace) + place : nullptr;
-        cpu::pool_rows(unpooled, strip.rows / 2, conv_.q(), conv_.k, activation_, static_cast<T*>(args.dst) + place, winners);
+        cpu::pool_rows(unpooled, strip.rows / 2, conv_.q(), conv_.k, activation_, static_cast<T*>(args.dst) + place,
+                       winners);
       }
     });
   }
@@ -161,7 +171,8 @@ class Conv2dPoolKernel final : public Kernel {
     const auto* winners = static_cast<const std::uint8_t*>(args.workspace);
     parallel_ranges(conv_.n, [&](std::int64_t begin, std::int64_t end, int thread) {
       void* mine = at<void>(args.scratchpad, static_cast<std::size_t>(thread) * backward_thread_.bytes());
-      if (weights_mode != GradMode::kIgnore) std::fill_n(at<float>(mine, sums_), weights_gradient_->sum_elements(), 0.0f);
+      if (weights_mode != GradMode::kIgnore)
+        std::fill_n(at<float>(mine, sums_), weights_gradient_->sum_elements(), 0.0f);
       for (std::int64_t n = begin; n < end; ++n) {
         const T* diff_dst = static_cast<const T*>(args.diff_dst) + n * picture_.dst_elements();
         const std::uint8_t* won = winners + n * picture_.dst_elements();
@@ -171,15 +182,16 @@ class Conv2dPoolKernel final : public Kernel {
         }
         if (src_mode != GradMode::kIgnore) {
           T* diff_src = static_cast<T*>(args.diff_src[0]) + n * picture_.src_elements();
-          data_gradient_->run(diff_dst, won, at<const float>(args.packed, packed_backward_), src_mode, diff_src, at<void>(mine, data_scratch_));
+          data_gradient_->run(diff_dst, won, at<const float>(args.packed, packed_backward_), src_mode, diff_src,
+                              at<void>(mine, data_scratch_));
         }
       }
     });
     if (weights_mode == GradMode::kIgnore) return;
     const auto stride = static_cast<std::int64_t>(backward_thread_.bytes() / sizeof(float));
     const int parts = static_cast<int>(std::min<std::int64_t>(threads(), conv_.n));
-    weights_gradient_->finish(at<const float>(args.scratchpad, sums_), parts, stride, weights_mode, args.diff_parameters[0],
-                              has_bias_ ? args.diff_parameters[1] : nullptr);
+    weights_gradient_->finish(at<const float>(args.scratchpad, sums_), parts, stride, weights_mode,
+                              args.diff_parameters[0], has_bias_ ? args.diff_parameters[1] : nullptr);
   }
 
   const Conv2dProblem conv_;

@@ -1,5 +1,5 @@
-// Convolution and max pool one after the other, for the sizes that the fused pass refuses: oneDNN's convolution over the whole batch into
-// memory of the plan, then the vectorised pool.
+// Convolution and max pool one after the other, for the sizes that the fused pass refuses: oneDNN's convolution over
+// the whole batch into memory of the plan, then the vectorised pool.
 
 #include <algorithm>
 #include <memory>

@@ -1,5 +1,5 @@
-// Fully connected layer by oneDNN's inner product. In fp32 the master weights (out,in) are read and their gradient is written in place;
-// bf16 packs a copy.
+// Fully connected layer by oneDNN's inner product. In fp32 the master weights (out,in) are read and their gradient is
+// written in place; bf16 packs a copy.
 
 #include "host/ops/ops.h"
 #include "host/ops/vendor/onednn.h"
@@ -26,14 +26,17 @@ class DenseKernel final : public AffineKernel {
     const auto forward = describe<dnnl::inner_product_forward>(plan_memory(), kind, src, weights, bias, dst);
     use_forward(dnnl::inner_product_forward(forward), forward, master);
 
-    const memory::desc diff_dst = dense_desc({n, dense.units}, src_type());  // narrowed where dst is fp32 and src is not
+    const memory::desc diff_dst =
+        dense_desc({n, dense.units}, src_type());  // narrowed where dst is fp32 and src is not
     if (wants_diff_parameters()) {
       const memory::desc diff_weights = in_place ? master : memory::desc(sizes, f32, memory::format_tag::any);
-      const auto pd = describe_backward<dnnl::inner_product_backward_weights>(plan_memory(), forward, src, diff_weights, bias, diff_dst);
+      const auto pd = describe_backward<dnnl::inner_product_backward_weights>(plan_memory(), forward, src, diff_weights,
+                                                                              bias, diff_dst);
       use_backward_weights(dnnl::inner_product_backward_weights(pd), pd, master);
     }
     if (wants_diff_src()) {
-      const auto pd = describe_backward<dnnl::inner_product_backward_data>(plan_memory(), forward, src, weights, diff_dst);
+      const auto pd =
+          describe_backward<dnnl::inner_product_backward_data>(plan_memory(), forward, src, weights, diff_dst);
       use_backward_data(dnnl::inner_product_backward_data(pd), pd, master);
     }
     lay_out_memory();
@@ -43,7 +46,8 @@ class DenseKernel final : public AffineKernel {
 }  // namespace
 }  // namespace onednn
 
-constinit const Implementation kOnednnDense = {"onednn", "vendor", onednn::supports_by_making<onednn::DenseKernel, Dense>,
+constinit const Implementation kOnednnDense = {"onednn", "vendor",
+                                               onednn::supports_by_making<onednn::DenseKernel, Dense>,
                                                onednn::make_kernel<onednn::DenseKernel, Dense>};
 
 }  // namespace cudacards

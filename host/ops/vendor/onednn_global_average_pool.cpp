@@ -33,7 +33,8 @@ class GlobalAveragePoolKernel final : public Kernel {
     std::size_t primitive_bytes = forward_.scratchpad_bytes();
     const bool wants_diff_src = problem.training && problem.diff_src_wanted[0];
     if (wants_diff_src) {
-      const auto backward = describe_backward<PoolBackward>(plan_memory(), forward, kMean, src, dst, strides, window, none, none, none);
+      const auto backward =
+          describe_backward<PoolBackward>(plan_memory(), forward, kMean, src, dst, strides, window, none, none, none);
       backward_ = Call(PoolBackward(backward), backward, {{DNNL_ARG_DIFF_DST, dst}, {DNNL_ARG_DIFF_SRC, src}});
       primitive_bytes = std::max(primitive_bytes, backward_.scratchpad_bytes());
     }
@@ -44,14 +45,16 @@ class GlobalAveragePoolKernel final : public Kernel {
   MemoryNeed memory() const override { return {.scratchpad = scratchpad_.bytes(), .backward_reads_src = false}; }
 
   void forward(const ForwardArgs& args) override {
-    forward_.run({{DNNL_ARG_SRC, args.src[0]}, {DNNL_ARG_DST, args.dst}}, at<void>(args.scratchpad, primitive_scratch_));
+    forward_.run({{DNNL_ARG_SRC, args.src[0]}, {DNNL_ARG_DST, args.dst}},
+                 at<void>(args.scratchpad, primitive_scratch_));
   }
 
   void backward(const BackwardArgs& args) override {
     if (args.diff_src_mode[0] == GradMode::kIgnore) return;
     const bool accumulates = args.diff_src_mode[0] == GradMode::kAccumulate;
     void* diff_src = accumulates ? at<void>(args.scratchpad, addend_) : args.diff_src[0];
-    backward_.run({{DNNL_ARG_DIFF_DST, args.diff_dst}, {DNNL_ARG_DIFF_SRC, diff_src}}, at<void>(args.scratchpad, primitive_scratch_));
+    backward_.run({{DNNL_ARG_DIFF_DST, args.diff_dst}, {DNNL_ARG_DIFF_SRC, diff_src}},
+                  at<void>(args.scratchpad, primitive_scratch_));
     if (accumulates) cpu::add_into(src_.type, src_.shape.elements(), diff_src, args.diff_src[0]);
   }
 

@@ -22,7 +22,8 @@ using SoftmaxBackward = dnnl::softmax_v2_backward;
 class SoftmaxKernel final : public Kernel {
  public:
   SoftmaxKernel(const Softmax&, const Problem& problem) : src_(problem.src[0]) {
-    if (src_.type != DType::kF32 || problem.dst.type != DType::kF32) throw Refused("needs fp32: oneDNN rounds bf16 in between");
+    if (src_.type != DType::kF32 || problem.dst.type != DType::kF32)
+      throw Refused("needs fp32: oneDNN rounds bf16 in between");
     const std::int64_t classes = src_.shape.sizes().back();
     const memory::desc rows = dense_desc({src_.shape.elements() / classes, classes}, type_of(src_.type));
     const auto kind = problem.training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
@@ -33,7 +34,8 @@ class SoftmaxKernel final : public Kernel {
     const bool wants_diff_src = problem.training && problem.diff_src_wanted[0];
     if (wants_diff_src) {
       const auto backward = describe_backward<SoftmaxBackward>(plan_memory(), forward, kAccurate, rows, rows, rows, 1);
-      backward_ = Call(SoftmaxBackward(backward), backward, {{DNNL_ARG_DST, rows}, {DNNL_ARG_DIFF_DST, rows}, {DNNL_ARG_DIFF_SRC, rows}});
+      backward_ = Call(SoftmaxBackward(backward), backward,
+                       {{DNNL_ARG_DST, rows}, {DNNL_ARG_DIFF_DST, rows}, {DNNL_ARG_DIFF_SRC, rows}});
       primitive_bytes = std::max(primitive_bytes, backward_.scratchpad_bytes());
     }
     primitive_scratch_ = scratchpad_.take(primitive_bytes);
@@ -45,7 +47,8 @@ class SoftmaxKernel final : public Kernel {
   }
 
   void forward(const ForwardArgs& args) override {
-    forward_.run({{DNNL_ARG_SRC, args.src[0]}, {DNNL_ARG_DST, args.dst}}, at<void>(args.scratchpad, primitive_scratch_));
+    forward_.run({{DNNL_ARG_SRC, args.src[0]}, {DNNL_ARG_DST, args.dst}},
+                 at<void>(args.scratchpad, primitive_scratch_));
   }
 
   void backward(const BackwardArgs& args) override {
@@ -67,7 +70,8 @@ class SoftmaxKernel final : public Kernel {
 }  // namespace
 }  // namespace onednn
 
-constinit const Implementation kOnednnSoftmax = {"onednn", "vendor", onednn::supports_by_making<onednn::SoftmaxKernel, Softmax>,
+constinit const Implementation kOnednnSoftmax = {"onednn", "vendor",
+                                                 onednn::supports_by_making<onednn::SoftmaxKernel, Softmax>,
                                                  onednn::make_kernel<onednn::SoftmaxKernel, Softmax>};
 
 }  // namespace cudacards
