@@ -48,6 +48,7 @@ bench: deps
 	@cmake --preset bench
 	@cmake --build build-bench -j $(JOBS)
 	@build-bench/bench/bench_ops
+	@build-bench/bench/bench_step
 	@bench/compare_cpu.py --build build-bench $(PEERS)
 
 format:

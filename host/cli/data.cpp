@@ -165,7 +165,7 @@ void add_make(CLI::App& data, Action& action) {
   command.add_option("--seed", make->deck.seed, "Another seed, other pictures")->type_name("S")->capture_default_str();
   command.add_option("--size", make->deck.size, "Pictures of N x N")
       ->type_name("N")
-      ->check(CLI::Range(16, 4096))
+      ->check(CLI::Range(32, 1024))
       ->capture_default_str();
   add_threads(command, make->threads);
   command.callback([make, &action] { action = [make] { return run_make(*make); }; });

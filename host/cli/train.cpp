@@ -6,17 +6,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "host/cli/commands.h"
 #include "host/cli/options.h"
+#include "host/data/files.h"
 #include "host/runtime/device.h"
 #include "host/runtime/error.h"
 #include "host/runtime/log.h"
@@ -79,9 +76,12 @@ CLI::Option* add_word_field(TrainCommand& train, const std::string& name, Enum R
 }
 
 std::string read_config_file(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw UsageError(fmt::format("cannot read the configuration {}: {}", path, std::strerror(errno)));
-  return {std::istreambuf_iterator<char>(file), {}};
+  try {
+    const std::vector<std::uint8_t> bytes = read_file(path);
+    return {bytes.begin(), bytes.end()};
+  } catch (const Error& error) {
+    throw UsageError(fmt::format("cannot read the configuration {}: {}", path, error.what()));
+  }
 }
 
 /// A word needs no quotes on the command line: optimizer.kind=sgd means optimizer.kind = "sgd".

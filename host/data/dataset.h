@@ -24,11 +24,10 @@ struct BadFile {
 /// folders one by one.
 struct DatasetOptions {
   std::string root = {}, train = {}, valid = {}, test = {};
-  double holdout =
-      0.1;  // share of train that becomes valid where there is no valid; chosen by a hash of the file's name
-  double bad_limit = 0.10;  // more bad files than this share: Error
-  std::vector<std::string> classes =
-      {};  // when not empty (a checkpoint's): match by name; unknown folders are an Error
+  /// The share of train that becomes valid where there is no valid, chosen by a hash of the file's name.
+  double holdout = 0.1;
+  /// When not empty (a checkpoint's): folders are matched to them by name, and an unknown folder is an Error.
+  std::vector<std::string> classes = {};
 };
 
 struct Dataset {
@@ -59,6 +58,9 @@ class Pictures {
   std::vector<BadFile> bad_;
   Buffer pixels_;
 };
+
+/// The share of bad files above which a run stops.
+constexpr double kBadLimit = 0.10;
 
 /// Decodes in parallel. Bad files are left out and listed; above `bad_limit` of all, or where a class loses its last
 /// picture, Error.

@@ -32,6 +32,14 @@ Step Plan::State::with_version(Step step) const {
   return step;
 }
 
+void Plan::State::run_forward(const ImageBatch* images, const Step& step) {
+  CUDACARDS_CHECK(!step.training || options.mode == Mode::kTrain);
+  CUDACARDS_CHECK(nodes.empty() || threads() == nodes.front().problem.threads, "scratch memory is planned by threads");
+  const Step now = with_version(step);
+  for (std::size_t i = 0; i < nodes.size(); ++i) run_forward(i, images, now);
+  packed_version = parameters->version();
+}
+
 void Plan::State::run_forward(std::size_t node, const ImageBatch* images, const Step& step) {
   if (!kernels[node]) return;  // a view
   const BoundNode& b = bound[node];
@@ -66,19 +74,13 @@ void Plan::forward(const ImageBatch& images, const Step& step) {
   CUDACARDS_CHECK(state_->input_kind == InputKind::kImage);
   CUDACARDS_CHECK(images.images.size() == static_cast<std::size_t>(state_->options.batch));
   CUDACARDS_CHECK(images.transforms.empty() || images.transforms.size() == images.images.size());
-  CUDACARDS_CHECK(!step.training || state_->options.mode == Mode::kTrain);
-  const Step now = state_->with_version(step);
-  for (std::size_t i = 0; i < state_->nodes.size(); ++i) state_->run_forward(i, &images, now);
-  state_->packed_version = state_->parameters->version();
+  state_->run_forward(&images, step);
 }
 
 void Plan::forward(const float* src, const Step& step) {
   CUDACARDS_CHECK(state_->input_kind == InputKind::kTensor);
-  CUDACARDS_CHECK(!step.training || state_->options.mode == Mode::kTrain);
   copy_input(src, state_->values[0]);
-  const Step now = state_->with_version(step);
-  for (std::size_t i = 0; i < state_->nodes.size(); ++i) state_->run_forward(i, nullptr, now);
-  state_->packed_version = state_->parameters->version();
+  state_->run_forward(nullptr, step);
 }
 
 void Plan::backward(const Step& step) {

@@ -54,6 +54,7 @@ struct Plan::State {
   }
   PlanValue& result() { return storage(static_cast<int>(nodes.size())); }
 
+  void run_forward(const ImageBatch* images, const Step& step);  // all nodes
   void run_forward(std::size_t node, const ImageBatch* images, const Step& step);
   void run_backward(std::size_t node, const Step& step);
   Step with_version(Step step) const;

@@ -28,8 +28,7 @@ namespace cudacards {
 enum class GradMode : std::uint8_t { kIgnore, kOverwrite, kAccumulate };
 
 /// How a parameter starts. Glorot (Glorot and Bengio, AISTATS 2010): uniform in +-sqrt(6 / (fan_in + fan_out)).
-/// He (He et al., ICCV 2015): normal with standard deviation sqrt(2 / fan_in).
-enum class Initialiser : std::uint8_t { kZeros, kOnes, kGlorotUniform, kHeNormal };
+enum class Initialiser : std::uint8_t { kZeros, kOnes, kGlorotUniform };
 
 struct ParameterSpec {
   std::string name;  // "weights", "bias", "gamma", "beta", "mean", "variance"

@@ -65,13 +65,6 @@ const char* name_of(OptimizerKind kind) {
   return "?";
 }
 
-OptimizerKind optimizer_kind(const std::string& name) {
-  for (const auto kind : {OptimizerKind::kSgd, OptimizerKind::kAdam, OptimizerKind::kAdamW}) {
-    if (name == name_of(kind)) return kind;
-  }
-  throw UsageError(fmt::format("unknown optimizer \"{}\": choose sgd, adam or adamw", name));
-}
-
 void optimizer_step(const OptimizerOptions& options, std::span<const OptimizerSegment> segments, float rate,
                     std::uint64_t step, std::span<float> parameters, std::span<const float> gradients,
                     std::span<float> moment1, std::span<float> moment2, std::span<float> average, float average_decay) {

@@ -10,7 +10,6 @@ namespace cudacards {
 enum class OptimizerKind : std::uint8_t { kSgd, kAdam, kAdamW };
 
 const char* name_of(OptimizerKind kind);
-OptimizerKind optimizer_kind(const std::string& name);  // throws UsageError with the known names
 
 /// Keras' defaults. Adam: Kingma and Ba, ICLR 2015, in Keras' form: w -= rate * sqrt(1-b2^t)/(1-b1^t) * m / (sqrt(v) +
 /// epsilon). AdamW: Loshchilov and Hutter, ICLR 2019: w -= rate * decay * w, before. SGD: m = momentum * m + g; w -=

@@ -69,7 +69,7 @@ EvalReport evaluate(Model& model, const std::string& data, const std::string& sp
   const Dataset dataset = scan_dataset(bare ? DatasetOptions{.test = data, .classes = model.classes()}
                                             : DatasetOptions{.root = data, .classes = model.classes()});
   const auto& samples = samples_of(dataset, bare ? "test" : split, data);
-  const Pictures pictures = decode_pictures(samples, model.height(), model.width(), 0.10, model.classes());
+  const Pictures pictures = decode_pictures(samples, model.height(), model.width(), kBadLimit, model.classes());
   for (const BadFile& bad : pictures.bad()) log_warning(fmt::format("skipped {}: {}", bad.path, bad.reason));
   return evaluate(model.plan(), pictures, model.classes());
 }

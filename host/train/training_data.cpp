@@ -40,7 +40,7 @@ void require_pictures(const char* split, const std::vector<Sample>& samples, con
 
 Pictures decode(const char* split, const std::vector<Sample>& samples, const RunConfig& config, const Dataset& dataset,
                 Progress& progress) {
-  Pictures pictures = decode_pictures(samples, config.image_size, config.image_size, 0.10, dataset.classes);
+  Pictures pictures = decode_pictures(samples, config.image_size, config.image_size, kBadLimit, dataset.classes);
   for (const auto& bad : pictures.bad()) progress.note(fmt::format("skipped {}: {}", bad.path, bad.reason));
   progress.note(
       fmt::format("{}: Found {} files belonging to {} classes", split, pictures.size(), dataset.classes.size()));

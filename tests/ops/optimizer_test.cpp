@@ -109,8 +109,6 @@ TEST_P(EveryOptimizer, GivesTheSameBytesForEveryThreadCount) {
   EXPECT_EQ(weights[0], weights[2]);
 }
 
-TEST_P(EveryOptimizer, IsFoundByItsName) { EXPECT_EQ(optimizer_kind(name_of(GetParam())), GetParam()); }
-
 INSTANTIATE_TEST_SUITE_P(Optimizers, EveryOptimizer, ::testing::ValuesIn(kKinds),
                          [](const auto& info) { return std::string(name_of(info.param)); });
 
@@ -127,15 +125,6 @@ TEST(Optimizer, AverageFollowsTheUpdatedParameters) {
   const std::vector<OptimizerSegment> all = {{0, 10000}};
   optimizer_step({}, all, 0.1f, 0, b.w, b.g, b.m, b.v, average, 0.75f);
   for (std::size_t i = 0; i < b.w.size(); ++i) ASSERT_EQ(average[i], 0.75f * 0.5f + 0.25f * b.w[i]) << i;
-}
-
-TEST(Optimizer, UnknownNameIsAUsageErrorThatListsTheNames) {
-  try {
-    optimizer_kind("adagrad");
-    FAIL();
-  } catch (const UsageError& error) {
-    EXPECT_STREQ(error.what(), "unknown optimizer \"adagrad\": choose sgd, adam or adamw");
-  }
 }
 
 }  // namespace
