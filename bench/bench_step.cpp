@@ -16,7 +16,8 @@ void time_step(benchmark::State& state, const std::string& arch, DType precision
   for (auto _ : state) benchmark::DoNotOptimize(step.run());
   const auto steps = static_cast<double>(state.iterations());
   state.counters["img/s"] = benchmark::Counter(steps * batch, benchmark::Counter::kIsRate);
-  // Both gradients of a layer cost as much as its forward pass each; what an implementation saves shows as a higher rate.
+  // Both gradients of a layer cost as much as its forward pass each; what an implementation saves shows as a higher
+  // rate.
   state.counters["FLOP/s"] = benchmark::Counter(3 * steps * forward_flops, benchmark::Counter::kIsRate);
 }
 

@@ -35,12 +35,12 @@ std::int64_t peak_rss_bytes() {
 
 nlohmann::ordered_json measure(const Options& options) {
   set_threads(options.threads);
-  bench::TrainingStep step(
-      options.arch, {.height = options.image_size, .width = options.image_size, .classes = options.classes},
-      {.batch = options.batch,
-       .precision = from_word<DType>(options.precision, "--precision"),
-       .impl = from_word<ImplChoice>(options.impl, "--impl"),
-       .fuse = !options.unfused});
+  bench::TrainingStep step(options.arch,
+                           {.height = options.image_size, .width = options.image_size, .classes = options.classes},
+                           {.batch = options.batch,
+                            .precision = from_word<DType>(options.precision, "--precision"),
+                            .impl = from_word<ImplChoice>(options.impl, "--impl"),
+                            .fuse = !options.unfused});
 
   std::vector<double> milliseconds, losses;
   for (int i = 0; i < options.warmup + options.steps; ++i) {

@@ -61,10 +61,11 @@ class TrainingStep {
     const auto rows = static_cast<std::int64_t>(batch.labels.size());
     const auto size = static_cast<std::size_t>(parameters_.size());
     plan_.forward({.images = batch.images, .transforms = {}}, step);
-    const auto loss = softmax_loss(plan_.logits(), batch.labels.data(), rows, rows, graph_.classes(), 0.0f, plan_.diff_logits());
+    const auto loss =
+        softmax_loss(plan_.logits(), batch.labels.data(), rows, rows, graph_.classes(), 0.0f, plan_.diff_logits());
     plan_.backward(step);
-    optimizer_step({}, segments_, 1e-3f, step.number, parameters_.values(), plan_.gradients(), moments_.as<float>().first(size),
-                   moments_.as<float>().last(size));
+    optimizer_step({}, segments_, 1e-3f, step.number, parameters_.values(), plan_.gradients(),
+                   moments_.as<float>().first(size), moments_.as<float>().last(size));
     parameters_.touch();
     return loss.loss_sum / static_cast<double>(rows);
   }

@@ -20,7 +20,7 @@ enum class RandomPurpose : std::uint32_t {
   kDropout = 2,     // counter: (step, node index, element / 4)
   kShuffle = 3,     // counter: (epoch, position)
   kAugment = 4,     // counter: (epoch, picture index, draw)
-  kDeck = 6,  // generated decks: (class, picture, draw)
+  kDeck = 6,        // generated decks: (class, picture, draw)
 };
 
 struct Random4 {
