@@ -42,11 +42,11 @@ struct Bf16 {
   explicit Bf16(float value) {
     std::uint32_t u;
     std::memcpy(&u, &value, sizeof u);
-    if ((u & 0x7fffffffu) > 0x7f800000u) {
-      bits = static_cast<std::uint16_t>((u >> 16) | 0x0040u);  // quiet NaN; plain rounding could carry it to infinity
-    } else {
-      bits = static_cast<std::uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
-    }
+    // A quiet NaN where it was one: plain rounding could carry it to infinity. Both are computed and one is selected,
+    // so that a loop of conversions has no branch and is vectorised.
+    const std::uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+    const std::uint32_t quiet = (u >> 16) | 0x0040u;
+    bits = static_cast<std::uint16_t>((u & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
   }
   explicit operator float() const {
     const std::uint32_t u = static_cast<std::uint32_t>(bits) << 16;

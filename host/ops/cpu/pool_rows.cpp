@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "host/ops/cpu/avx512.h"
 #include "host/ops/cpu/pooled_conv.h"
 
 namespace cudacards::cpu {
@@ -30,26 +31,83 @@ inline Best best_of_window(const float* top, const float* bottom, int k) {
   return larger(best, as_stored(bottom[k], T{}), 3);
 }
 
+/// Channels first ... k - 1 of a window; `winners` may be null.
 template <Activation kActivation, class T>
-void pool_window(const float* __restrict top, const float* __restrict bottom, int k, T* __restrict dst) {
-  for (int i = 0; i < k; ++i) {
+void pool_channels(const float* top, const float* bottom, int first, int k, T* dst, std::uint8_t* winners) {
+  for (int i = first; i < k; ++i) {
     const Best best = best_of_window<T>(top + i, bottom + i, k);
     dst[i] = static_cast<T>(apply(kActivation, best.value));
-  }
-}
-
-template <Activation kActivation, class T>
-void pool_window(const float* __restrict top, const float* __restrict bottom, int k, T* __restrict dst,
-                 std::uint8_t* __restrict winners) {
-  for (int i = 0; i < k; ++i) {
-    const Best best = best_of_window<T>(top + i, bottom + i, k);
-    const T result = static_cast<T>(apply(kActivation, best.value));
-    dst[i] = result;
+    if (!winners) continue;
     // Judged by the result as it is stored, as a separate activation would be.
-    const bool passes = derivative_from_result(kActivation, static_cast<float>(result)) != 0.0f;
+    const bool passes = derivative_from_result(kActivation, static_cast<float>(dst[i])) != 0.0f;
     winners[i] = static_cast<std::uint8_t>(passes ? best.winner : std::int32_t{kBlocked});
   }
 }
+
+#if CUDACARDS_AVX512
+
+// What follows repeats the functions above for sixteen channels, line by line.
+inline __m512 as_stored(__m512 x, float) { return x; }
+inline __m512 as_stored(__m512 x, Bf16) { return _mm512_castsi512_ps(_mm512_slli_epi32(bf16_bits(x), 16)); }
+
+struct Best16 {
+  __m512 value;
+  __m512i winner;
+};
+
+inline Best16 larger(const Best16& earlier, __m512 later, int where) {
+  const __mmask16 first_nan =
+      _mm512_cmp_ps_mask(later, later, _CMP_UNORD_Q) & _mm512_cmp_ps_mask(earlier.value, earlier.value, _CMP_ORD_Q);
+  const __mmask16 wins = _mm512_cmp_ps_mask(later, earlier.value, _CMP_GT_OQ) | first_nan;
+  return {_mm512_mask_mov_ps(earlier.value, wins, later),
+          _mm512_mask_mov_epi32(earlier.winner, wins, _mm512_set1_epi32(where))};
+}
+
+inline __m512 zero() { return _mm512_setzero_ps(); }
+inline __m512 six() { return _mm512_set1_ps(6.0f); }
+
+template <Activation kActivation>
+__m512 apply16(__m512 x) {
+  if constexpr (kActivation != Activation::kNone)
+    x = _mm512_mask_mov_ps(x, _mm512_cmp_ps_mask(x, zero(), _CMP_LE_OQ), zero());
+  if constexpr (kActivation == Activation::kRelu6)
+    x = _mm512_mask_mov_ps(x, _mm512_cmp_ps_mask(x, six(), _CMP_GT_OQ), six());
+  return x;
+}
+
+template <Activation kActivation>
+__mmask16 passes16(__m512 result) {
+  __mmask16 passes = 0xffff;
+  if constexpr (kActivation != Activation::kNone) passes = _mm512_cmp_ps_mask(result, zero(), _CMP_GT_OQ);
+  if constexpr (kActivation == Activation::kRelu6) passes &= _mm512_cmp_ps_mask(result, six(), _CMP_LT_OQ);
+  return passes;
+}
+
+template <Activation kActivation, class T>
+void pool_window(const float* top, const float* bottom, int k, T* dst, std::uint8_t* winners) {
+  int i = 0;
+  for (; i + kLanes <= k; i += kLanes) {
+    Best16 best{as_stored(load(top + i), T{}), _mm512_setzero_si512()};
+    best = larger(best, as_stored(load(top + k + i), T{}), 1);
+    best = larger(best, as_stored(load(bottom + i), T{}), 2);
+    best = larger(best, as_stored(load(bottom + k + i), T{}), 3);
+    const __m512 result = as_stored(apply16<kActivation>(best.value), T{});
+    store(dst + i, result);
+    if (!winners) continue;
+    store_bytes(winners + i,
+                _mm512_mask_mov_epi32(_mm512_set1_epi32(kBlocked), passes16<kActivation>(result), best.winner));
+  }
+  pool_channels<kActivation>(top, bottom, i, k, dst, winners);
+}
+
+#else
+
+template <Activation kActivation, class T>
+void pool_window(const float* top, const float* bottom, int k, T* dst, std::uint8_t* winners) {
+  pool_channels<kActivation>(top, bottom, 0, k, dst, winners);
+}
+
+#endif
 
 template <Activation kActivation, class T>
 void pool(const float* conv, int rows, int width, int k, T* dst, std::uint8_t* winners) {
@@ -58,11 +116,7 @@ void pool(const float* conv, int rows, int width, int k, T* dst, std::uint8_t* w
     for (int q = 0; q < width / 2; ++q) {
       const float* top = conv + 2 * row * pitch + std::ptrdiff_t{2} * q * k;
       const std::ptrdiff_t at = (std::ptrdiff_t{row} * (width / 2) + q) * k;
-      if (winners) {
-        pool_window<kActivation>(top, top + pitch, k, dst + at, winners + at);
-      } else {
-        pool_window<kActivation>(top, top + pitch, k, dst + at);
-      }
+      pool_window<kActivation>(top, top + pitch, k, dst + at, winners ? winners + at : nullptr);
     }
   }
 }
