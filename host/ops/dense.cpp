@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "host/ops/cpu/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
@@ -42,7 +43,7 @@ std::unique_ptr<Operation> Dense::fuse(const Operation& consumer, const Shape&) 
 }
 
 std::span<const Implementation> Dense::implementations(DeviceKind device) const {
-  static const std::array kCpu = {kOnednnDense, kReferenceDense};
+  static const std::array kCpu = {kCpuDense, kOnednnDense, kReferenceDense};
   if (device != DeviceKind::kCpu) return {};
   return kCpu;
 }

@@ -7,6 +7,7 @@ namespace cudacards {
 
 extern const Implementation kCpuMaxPool;
 extern const Implementation kCpuActivation;
+extern const Implementation kCpuDense;
 extern const Implementation kCpuAdd;
 extern const Implementation kCpuDropout;
 
