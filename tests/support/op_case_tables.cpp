@@ -142,6 +142,19 @@ void add_conv2d_edges(Table& t) {
         {{2, 6, 6, 10}});
 }
 
+// Blocks of the vectorised implementation: 3 rows x 8 units and slabs of 512 forward, 8 x 48 and slabs of 240 backward,
+// 32 parts. One more and one less of each, and several.
+void add_dense_edges(Table& t) {
+  constexpr auto kRelu = Activation::kRelu, kNone = Activation::kNone;
+  t.add(make<Dense>(16, kNone), {{24, 1440}});            // whole tiles, strips and slabs; rows beyond the eighth tile
+  t.add(make<Dense>(17, kRelu), {{33, 529}});             // one more of everything: 529 = 512 + 17 = 2 * 240 + 48 + 1
+  t.add(make<Dense>(9, kNone), {{4, 1000}});              // a row by itself, a unit by itself, half a vector of `in`
+  t.add(make<Dense>(7, Activation::kRelu6), {{7, 511}});  // one less of everything
+  t.add(make<Dense>(31, kNone, false), {{1, 495}});       // a row alone; 16 units and one less; 495 = 2 * 240 + 15
+  t.add(make<Dense>(5, kNone), {{2, 16901}});             // 34 slabs in 32 parts, the last ragged
+  t.add(make<Dense>(34, kRelu), {{3, 65536}});            // 8.9 MB of weights: the gradient goes past the caches
+}
+
 void add_edges(Table& t) {
   const std::vector<Shape> pictures = {{1, 1, 1, 1}, {2, 8, 8, 16}, {3, 7, 5, 53}, {1, 13, 4, 3}};
   const std::vector<Shape> vectors = {{1, 1}, {16, 64}, {3, 53}, {5, 257}};
@@ -175,6 +188,7 @@ std::vector<OpCase> cases_of(OpFamily family) {
   Table table{family, {}};
   for (const auto& entry : models()) add_model(table, entry.name);
   if (family == OpFamily::kConv2d) add_conv2d_edges(table);
+  if (family == OpFamily::kDense) add_dense_edges(table);
   add_edges(table);
   return table.cases;
 }

@@ -18,7 +18,11 @@ namespace {
 
 #if CUDACARDS_AVX512
 
-constexpr std::int64_t kLargestBatch = 64;
+// Measured on an AMD EPYC of family 26 (Zen 5), 100352 x 128, forward and backward against oneDNN's: 1.5 times as fast
+// with 32 rows in fp32 and 2.8 in bf16, alike with 128 in fp32, 0.9 in bf16 with 256.
+constexpr std::int64_t kLargestBatch = 128;
+constexpr std::int64_t kSlabsOfAThread = 4;
+constexpr double kSmallFlops = 32e6;  // of a forward pass: 0.1 ms of one thread, which is not worth sharing
 
 DenseSizes sizes_of(const Dense& dense, const Problem& problem) {
   return {problem.src[0].shape[0], problem.src[0].shape[1], dense.units};
@@ -112,7 +116,12 @@ Verdict supports(const Operation& operation, const Problem& problem) {
   if (problem.src[0].type == DType::kU8 || problem.dst.type == DType::kU8) return Verdict::no("needs fp32 or bf16");
   const DenseSizes sizes = sizes_of(static_cast<const Dense&>(operation), problem);
   if (sizes.n > kLargestBatch) {
-    return Verdict::no(fmt::format("N={}: a matrix product by tiles of 3 rows pays up to {}", sizes.n, kLargestBatch));
+    return Verdict::no(fmt::format("N={}: reading the weights in place pays up to {}", sizes.n, kLargestBatch));
+  }
+  const std::int64_t slabs = DenseForward::slabs(sizes);
+  const double flops = 2.0 * static_cast<double>(sizes.n * sizes.in) * static_cast<double>(sizes.units);
+  if (problem.threads > 1 && slabs < kSlabsOfAThread * problem.threads && flops > kSmallFlops) {
+    return Verdict::no(fmt::format("in={}: {} slabs are too few for {} threads", sizes.in, slabs, problem.threads));
   }
   return Verdict::yes();
 }

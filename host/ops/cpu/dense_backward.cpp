@@ -50,12 +50,12 @@ struct Ahead {
 enum class Write { kSet, kAdd, kStream };  // kStream: set, past the caches; needs 64-byte alignment
 
 /// dst (rows,48) = or += broadcast (k,8)^T * strip (k,48); rows <= 8.
-template <Write kWrite>
+template <Write kWrite, std::int64_t kHere = kRows>
 void multiply_tile(std::int64_t k, const float* broadcast, Rows<const float> strip, Ahead ahead, std::int64_t rows,
                    Rows<float> dst) {
-  __m512 sum[kRows][kVectors];
+  __m512 sum[kHere][kVectors];
 #pragma GCC unroll 8
-  for (std::int64_t r = 0; r < kRows; ++r) {
+  for (std::int64_t r = 0; r < kHere; ++r) {
 #pragma GCC unroll 3
     for (std::int64_t v = 0; v < kVectors; ++v) {
       sum[r][v] = _mm512_setzero_ps();
@@ -72,14 +72,14 @@ void multiply_tile(std::int64_t k, const float* broadcast, Rows<const float> str
 #pragma GCC unroll 3
     for (std::int64_t v = 0; v < kVectors; ++v) x[v] = _mm512_loadu_ps(from + v * kLanes);
 #pragma GCC unroll 8
-    for (std::int64_t r = 0; r < kRows; ++r) {
+    for (std::int64_t r = 0; r < kHere; ++r) {
       const __m512 d = _mm512_set1_ps(broadcast[r]);
 #pragma GCC unroll 3
       for (std::int64_t v = 0; v < kVectors; ++v) sum[r][v] = _mm512_fmadd_ps(d, x[v], sum[r][v]);
     }
   }
 #pragma GCC unroll 8
-  for (std::int64_t r = 0; r < kRows; ++r) {
+  for (std::int64_t r = 0; r < kHere; ++r) {
     if (r >= rows) break;
 #pragma GCC unroll 3
     for (std::int64_t v = 0; v < kVectors; ++v) {
@@ -223,10 +223,12 @@ void DenseBackward::data_of_slab(const DenseGradients<S>& g, std::int64_t column
       const float* diff = s.diff_by_row + (block * sizes_.units + unit) * kRows;
       const Rows<float> dst{sums + tile * kRows * kStrip, kStrip};
       const Ahead ahead = next_weights.of_tile(tile);
-      if (unit == 0) {
-        multiply_tile<Write::kSet>(count, diff, weights, ahead, kRows, dst);
+      if (sizes_.n - block * kRows == 1) {
+        const auto multiply = unit == 0 ? multiply_tile<Write::kSet, 1> : multiply_tile<Write::kAdd, 1>;
+        multiply(count, diff, weights, ahead, 1, dst);
       } else {
-        multiply_tile<Write::kAdd>(count, diff, weights, ahead, kRows, dst);
+        const auto multiply = unit == 0 ? multiply_tile<Write::kSet> : multiply_tile<Write::kAdd>;
+        multiply(count, diff, weights, ahead, kRows, dst);
       }
     }
   }

@@ -54,9 +54,10 @@ using UnitRows = std::array<const float*, kUnits>;
 
 /// sums (3,8) += rows (3, 16 * steps) * weights (8, 16 * steps)^T; rows as lay_out() leaves them. Asks for as many
 /// lines of what comes next.
+template <std::int64_t kHere>
 void add_tile(std::int64_t steps, const float* rows, const UnitRows& weights, std::uintptr_t ahead, float* sums,
               std::ptrdiff_t pitch) {
-  __m512 sum[kRows][kUnits];
+  __m512 sum[kHere][kUnits];
 #pragma GCC unroll 3
   for (auto& of_row : sum) {
 #pragma GCC unroll 8
@@ -64,19 +65,19 @@ void add_tile(std::int64_t steps, const float* rows, const UnitRows& weights, st
   }
   for (std::int64_t step = 0; step < steps; ++step) {
     prefetch(ahead + static_cast<std::uintptr_t>(step * kLine));
-    __m512 x[kRows];
+    __m512 x[kHere];
 #pragma GCC unroll 3
-    for (std::int64_t r = 0; r < kRows; ++r) x[r] = _mm512_load_ps(rows + (step * kRows + r) * kLanes);
+    for (std::int64_t r = 0; r < kHere; ++r) x[r] = _mm512_load_ps(rows + (step * kRows + r) * kLanes);
 #pragma GCC unroll 8
     for (std::size_t u = 0; u < kUnits; ++u) {
       __m512 w = _mm512_loadu_ps(weights[u] + step * kLanes);
       asm("" : "+v"(w));  // one load for three multiply-adds: GCC would repeat it inside each of them
 #pragma GCC unroll 3
-      for (std::int64_t r = 0; r < kRows; ++r) sum[r][u] = _mm512_fmadd_ps(x[r], w, sum[r][u]);
+      for (std::int64_t r = 0; r < kHere; ++r) sum[r][u] = _mm512_fmadd_ps(x[r], w, sum[r][u]);
     }
   }
 #pragma GCC unroll 3
-  for (std::int64_t r = 0; r < kRows; ++r) {
+  for (std::int64_t r = 0; r < kHere; ++r) {
     float* to = sums + r * pitch;
     _mm256_storeu_ps(to, _mm256_add_ps(_mm256_loadu_ps(to), sums_of_lanes(sum[r])));
   }
@@ -168,8 +169,9 @@ void DenseForward::multiply(const S* src, std::int64_t steps, const float* weigh
       unit_rows[static_cast<std::size_t>(u)] = weights + std::min(block * kUnits + u, sizes_.units - 1) * pitch;
     }
     for (std::int64_t tile = 0; tile < row_blocks_; ++tile) {
-      add_tile(steps, rows + tile * steps * kRows * kLanes, unit_rows, ahead_of(src, weights, block, tile),
-               sums + tile * kRows * pitch_ + block * kUnits, pitch_);
+      const auto add = sizes_.n - tile * kRows == 1 ? add_tile<1> : add_tile<kRows>;
+      add(steps, rows + tile * steps * kRows * kLanes, unit_rows, ahead_of(src, weights, block, tile),
+          sums + tile * kRows * pitch_ + block * kUnits, pitch_);
     }
   }
 }
