@@ -79,6 +79,18 @@ TEST_F(VectorisedDense, LetsANaNThroughEveryActivation) {
   }
 }
 
+/// What lies behind a ragged row is the next one.
+TEST_F(VectorisedDense, KeepsTheNextRowOutOfARaggedOne) {
+  const OpCase c = dense(2, 19, 5);
+  const OpInputs inputs = integer_inputs(c);
+  OpInputs others = inputs;
+  for (std::size_t i = 19; i < 38; ++i) others.src[0][i] = others.parameters[0][i] = kInfinity;
+  const OpOutputs expected = run(c, kCpuDense, inputs), actual = run(c, kCpuDense, others);
+  EXPECT_EQ(actual.dst[0], expected.dst[0]);
+  EXPECT_FALSE(std::isfinite(actual.dst[1]));
+  EXPECT_FALSE(std::isfinite(actual.dst[5]));
+}
+
 TEST_F(VectorisedDense, LetsANaNBackToTheSourceAndTheWeights) {
   const OpCase c = dense(2, 19, 5);
   OpInputs inputs = integer_inputs(c);
