@@ -208,10 +208,15 @@ TEST_P(NetworkGolden, AgreesWithPyTorch) {
   RecordProperty("largest_share_of_the_bound", fmt::format("{:.2f} ({})", golden.worst(), golden.worst_name()));
 }
 
+const char* word_for(ImplChoice impl) {
+  if (impl == ImplChoice::kReference) return "reference";
+  return impl == ImplChoice::kVendor ? "vendor" : "auto";
+}
+
 std::vector<Case> cases() {
   std::vector<Case> result;
   for (const char* network : {"mlp", "cnn", "residual"}) {
-    for (const ImplChoice impl : {ImplChoice::kReference, ImplChoice::kVendor}) {
+    for (const ImplChoice impl : {ImplChoice::kReference, ImplChoice::kVendor, ImplChoice::kAuto}) {
       for (const DType precision : {DType::kF32, DType::kBf16}) {
         for (const bool fuse : {true, false}) result.push_back({network, impl, precision, fuse});
       }
@@ -222,8 +227,7 @@ std::vector<Case> cases() {
 
 INSTANTIATE_TEST_SUITE_P(Models, NetworkGolden, ::testing::ValuesIn(cases()), [](const auto& info) {
   const Case& c = info.param;
-  return fmt::format("{}_{}_{}_{}", c.network, c.impl == ImplChoice::kVendor ? "vendor" : "reference",
-                     name_of(c.precision), c.fuse ? "fused" : "unfused");
+  return fmt::format("{}_{}_{}_{}", c.network, word_for(c.impl), name_of(c.precision), c.fuse ? "fused" : "unfused");
 });
 
 }  // namespace

@@ -52,8 +52,8 @@ inline __m256 sums_of_lanes(const __m512 (&v)[kUnits]) {
 
 using UnitRows = std::array<const float*, kUnits>;
 
-/// sums (3,8) += rows (3, 16 * steps) * weights (8, 16 * steps)^T; rows as lay_out() leaves them. Asks for as many
-/// lines of what comes next.
+/// sums (3,8) += rows (3, 16 * steps) * weights (8, 16 * steps)^T; rows as lay_out() leaves them. kHere rows are
+/// computed: 3, or 1 where there is no other. Asks for a line of what comes next at each step.
 template <std::int64_t kHere>
 void add_tile(std::int64_t steps, const float* rows, const UnitRows& weights, std::uintptr_t ahead, float* sums,
               std::ptrdiff_t pitch) {
