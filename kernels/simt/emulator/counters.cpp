@@ -29,6 +29,23 @@ Traffic& Traffic::operator+=(const Traffic& other) {
   return *this;
 }
 
+KernelCounters& KernelCounters::operator+=(const KernelCounters& other) {
+  launches += other.launches;
+  blocks += other.blocks;
+  threads += other.threads;
+  accesses += other.accesses;
+  barriers += other.barriers;
+  warp_operations += other.warp_operations;
+  seconds += other.seconds;
+  problems.insert(other.problems.begin(), other.problems.end());
+  orders.insert(other.orders.begin(), other.orders.end());
+  for (std::size_t i = 0; i < traffic.size(); ++i) traffic[i] += other.traffic[i];
+  for (const auto& [line, of_line] : other.lines) {
+    for (std::size_t i = 0; i < of_line.size(); ++i) lines[line][i] += of_line[i];
+  }
+  return *this;
+}
+
 const char* name_of(Flow flow) {
   constexpr const char* kNames[] = {"global load", "global store", "shared load", "shared store"};
   return kNames[static_cast<std::size_t>(flow)];

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -31,10 +32,13 @@ const char* name_of(Flow flow);
 struct KernelCounters {
   std::uint64_t launches = 0, blocks = 0, threads = 0, accesses = 0, barriers = 0, warp_operations = 0;
   double seconds = 0;
+  std::set<std::uint64_t> problems;  // hashes of the grid and the parameters that are not pointers
+  std::set<std::uint8_t> orders;     // of threads and blocks, emulator::Order
   std::array<Traffic, kFlows> traffic;
   const Traffic& of(Flow flow) const { return traffic[static_cast<std::size_t>(flow)]; }
   /// By source line, "softmax.cu:41", to find who is to blame.
   std::map<std::string, std::array<Traffic, kFlows>> lines;
+  KernelCounters& operator+=(const KernelCounters& other);
 };
 
 /// Gathers one block's requests. All lanes pass an instruction for the n-th time between two barriers together, or not

@@ -101,6 +101,8 @@ Status Machine::run(const Grid& grid, const void* kernel, void (*call)(void*), v
       grid.shared_bytes == 0 ? nullptr : &memory.allocate(grid.shared_bytes, "dynamic shared memory", Space::kShared);
   counting_into = &counters[kernel_name_];
   ++counting_into->launches;
+  counting_into->problems.insert(grid.problem);
+  counting_into->orders.insert(static_cast<std::uint8_t>(settings.order));
   counting_into->threads += threads * blocks;
   if (counts_traffic()) requests.begin_block(thread_count_);
   random_ = settings.seed * 0x9E3779B97F4A7C15ull + 1;

@@ -1,9 +1,60 @@
 #include <fmt/format.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
 #include "kernels/simt/emulator/emulator.h"
 #include "tests/kernels/support/device.h"
 
 namespace cudacards::testing {
+namespace {
+
+/// Everything that the program's kernels did, kept over the resets of expect_traffic. Written as JSON at the program's
+/// end to the file that CUDACARDS_KERNEL_COUNTERS names: `make kernel-table` makes its table of it.
+class KernelRecord : public ::testing::Environment {
+ public:
+  static KernelRecord& instance() {
+    static auto* const record = static_cast<KernelRecord*>(::testing::AddGlobalTestEnvironment(new KernelRecord));
+    return *record;
+  }
+
+  void take() {
+    for (const auto& [name, counters] : emulator::counters()) all_[name] += counters;
+    emulator::reset_counters();
+  }
+
+  void TearDown() override {
+    take();
+    const char* path = std::getenv("CUDACARDS_KERNEL_COUNTERS");
+    if (path == nullptr) return;
+    nlohmann::ordered_json json = nlohmann::ordered_json::array();
+    for (const auto& [name, c] : all_) {
+      nlohmann::ordered_json row = {{"kernel", name},
+                                    {"launches", c.launches},
+                                    {"problems", c.problems.size()},
+                                    {"orders", c.orders.size()},
+                                    {"accesses", c.accesses},
+                                    {"barriers", c.barriers},
+                                    {"seconds", c.seconds}};
+      for (int i = 0; i < emulator::kFlows; ++i) {
+        const auto& t = c.traffic[static_cast<std::size_t>(i)];
+        row[emulator::name_of(static_cast<emulator::Flow>(i))] = {
+            {"requests", t.requests}, {"units", t.units}, {"needed", t.needed}};
+      }
+      json.push_back(row);
+    }
+    std::ofstream(path) << json.dump(1) << '\n';
+  }
+
+ private:
+  std::map<std::string, emulator::KernelCounters> all_;
+};
+
+KernelRecord& record_from_the_start = KernelRecord::instance();
+
+}  // namespace
 
 std::string missing_device() { return {}; }
 bool is_emulated() { return true; }
@@ -23,7 +74,7 @@ void for_each_order(const std::function<void()>& body) {
 
 void expect_traffic(const std::string& kernel, const TrafficLimit& limit, const std::function<void()>& body) {
   using emulator::Flow;
-  emulator::reset_counters();
+  KernelRecord::instance().take();
   emulator::settings().counting = emulator::Counting::kOn;
   body();
   emulator::settings().counting = emulator::Counting::kOff;
