@@ -100,10 +100,9 @@ TEST_F(LoaderTest, FillsAShortBatchUpWithItsOwnPictures) {
   EXPECT_EQ(last.images.images[2], last.images.images[0]);
 }
 
-TEST_F(LoaderTest, LeavesAShortBatchOutWhereAsked) {
-  EXPECT_EQ(loader({.batch = 7, .drop_last = true}).batches(), 4);
-  EXPECT_EQ(loader({.batch = 10, .drop_last = true}).batches(), 3);
-  EXPECT_EQ(loader({.batch = 31, .drop_last = true}).batches(), 0);
+TEST_F(LoaderTest, CountsAShortBatch) {
+  EXPECT_EQ(loader({.batch = 10}).batches(), 3);
+  EXPECT_EQ(loader({.batch = 29}).batches(), 2);
   EXPECT_EQ(loader({.batch = 31}).batches(), 1);
 }
 
