@@ -14,12 +14,12 @@
 namespace cudacards {
 namespace {
 
-void count_row(const float* logits, std::int64_t classes, std::int32_t label, EvalReport& report) {
-  const auto guess = std::max_element(logits, logits + classes) - logits;  // the first of equals
+/// `winner` is -1 where the model gave no number: a sample that is predicted as nothing.
+void count_row(std::int32_t winner, std::int32_t label, EvalReport& report) {
   ClassReport& truth = report.per_class[static_cast<std::size_t>(label)];
   ++truth.samples;
-  ++report.per_class[static_cast<std::size_t>(guess)].predicted;
-  if (guess == label) ++truth.correct;
+  if (winner >= 0) ++report.per_class[static_cast<std::size_t>(winner)].predicted;
+  if (winner == label) ++truth.correct;
 }
 
 /// A bare folder of class folders is, whole, the split that was asked for.
@@ -43,17 +43,18 @@ EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std:
   const auto class_count = static_cast<std::int64_t>(classes.size());
   Loader loader(pictures, {.batch = batch});
 
+  std::vector<std::int32_t> winners(static_cast<std::size_t>(batch));
   SoftmaxLossResult sum;
   for (std::int64_t i = 0; i < loader.batches(); ++i) {
     const Batch& data = loader.batch(0, i);
     plan.forward(data.images, Step{.training = false});
     const SoftmaxLossResult part =
-        softmax_loss(plan.logits(), data.labels.data(), batch, data.rows, class_count, 0.0f, nullptr);
+        softmax_loss(plan.logits(), data.labels.data(), batch, data.rows, class_count, 0.0f, nullptr, winners.data());
     sum.loss_sum += part.loss_sum;
     sum.correct += part.correct;
     sum.correct_top5 += part.correct_top5;
-    for (std::int64_t row = 0; row < data.rows; ++row) {
-      count_row(plan.logits() + row * class_count, class_count, data.labels[static_cast<std::size_t>(row)], report);
+    for (std::size_t row = 0; row < static_cast<std::size_t>(data.rows); ++row) {
+      count_row(winners[row], data.labels[row], report);
     }
   }
   report.samples = pictures.size();
