@@ -11,6 +11,7 @@
 #include "host/train/checkpoint.h"
 #include "models/registry.h"
 #include "tests/cli/program.h"
+#include "tests/support/log_watch.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cudacards {
@@ -179,10 +180,10 @@ TEST_F(CliCommands, PredictReadsAPictureOrPathsFromStandardInput) {
 TEST_F(CliCommands, PredictNamesBadFilesAndGoesOn) {
   write_bytes(folder_ / "bad.jpg", "no picture");
   write_bytes(folder_ / "cut.jpg", read_bytes(folder_ / "data/valid/joker/0.jpg").substr(0, 400));
+  const ExpectWarning bad("bad.jpg: "), missing("missing.jpg: "), cut("cut.jpg: ");
   const Outcome outcome = run({"predict", model_, "bad.jpg", "missing.jpg", "cut.jpg", "data/valid/joker/0.jpg"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(lines_of(outcome.out), SizeIs(1));
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("bad.jpg: "), HasSubstr("missing.jpg: "), HasSubstr("cut.jpg: ")));
 }
 
 TEST_F(CliCommands, PredictRefusesWhatIsNoCheckpoint) {

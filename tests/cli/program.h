@@ -15,6 +15,7 @@ struct Start {
   int cores = 0;                              // that it may use; 0: all
 };
 
+/// The program's warnings are logged here too: a test has to expect them (tests/support/log_watch.h).
 struct Outcome {
   int exit_code = -1;  // 128 + signal where a signal ended it
   std::string out, err;

@@ -7,6 +7,7 @@
 
 #include "host/data/deck/deck.h"
 #include "tests/cli/program.h"
+#include "tests/support/case_scope.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tensor_hash.h"
 
@@ -32,8 +33,9 @@ class CliTraining : public testing::Test {
 
   // QUALITY target 16. A run without end, stopped; the same run continued, and stopped again.
   void stop_at_random_moments(int trials) {
-    std::mt19937 random(16);
-    for (int trial = 0; trial < trials; ++trial) {
+    for (const int trial : numbered_cases(trials)) {
+      const CaseScope scope(trial);
+      std::mt19937 random(static_cast<unsigned>(trial));
       const int signal = trial % 2 == 0 ? SIGINT : SIGTERM;
       const std::string name = "run-" + std::to_string(trial);
       auto arguments = new_run(name);

@@ -13,6 +13,7 @@
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
 #include "host/train/predict.h"
+#include "tests/support/case_scope.h"
 #include "tests/support/error_text.h"
 #include "tests/support/tensor_hash.h"
 #include "tests/train/small_run.h"
@@ -20,8 +21,10 @@
 namespace cudacards {
 namespace {
 
+using testing_support::CaseScope;
 using testing_support::error_text;
 using testing_support::hash_of_tensors;
+using testing_support::numbered_cases;
 using testing_support::SmallRun;
 
 class TrainerTest : public ::testing::Test {
@@ -206,8 +209,9 @@ TEST_F(TrainerLong, ResumesByteForByteAt50RandomSteps) {
   config.epochs = 6;
   config.checkpoint_steps = 5;
   const std::string whole = train_quietly(config).run;
-  std::mt19937 random(3);
-  for (int trial = 0; trial < 50; ++trial) {
+  for (const int trial : numbered_cases(50)) {
+    const CaseScope scope(trial);
+    std::mt19937 random(static_cast<unsigned>(trial));
     config.out = small_.run(fmt::format("parts-{}", trial));
     expect_same_run(whole, train_in_two_parts(config, 1 + random() % 23).run);
   }
