@@ -111,6 +111,7 @@ void check_bad_files(const std::vector<BadFile>& bad, const std::vector<Sample>&
 Dataset scan_dataset(const DatasetOptions& options) {
   FolderScan scan = scan_folders(options);
   Dataset set;
+  set.layout = scan.layout;
   set.skipped = std::move(scan.skipped);
   const SplitFolder* train = scan.find("train");
   const SplitFolder& first = scan.splits.front();
@@ -124,7 +125,7 @@ Dataset scan_dataset(const DatasetOptions& options) {
   }
   if (train != nullptr) {
     for (const ClassFolder& folder : train->classes) {
-      if (!folder.files.empty()) continue;
+      if (!folder.files.empty() || !options.classes.empty()) continue;  // a model has learned the class elsewhere
       throw Error(fmt::format("the class folder {} holds no picture: add some or remove it", printable(folder.path)));
     }
     set.train = samples_of(*train, set.classes);

@@ -30,7 +30,11 @@ struct DatasetOptions {
   std::vector<std::string> classes = {};
 };
 
+/// kBare: class folders right in the root, which counts as train.
+enum class DatasetLayout : std::uint8_t { kSplits, kBare };
+
 struct Dataset {
+  DatasetLayout layout = DatasetLayout::kSplits;
   std::vector<std::string> classes;  // sorted by name (byte order)
   std::vector<Sample> train, valid, test;
   std::vector<BadFile> skipped;  // not pictures by their name or kind: .DS_Store, links in circles, ...

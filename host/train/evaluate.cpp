@@ -1,11 +1,11 @@
 #include "host/train/evaluate.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <tuple>
 
 #include <fmt/format.h>
 
-#include "host/data/folder_scan.h"
+#include "host/data/files.h"
 #include "host/data/loader.h"
 #include "host/ops/softmax_loss.h"
 #include "host/runtime/error.h"
@@ -22,15 +22,33 @@ void count_row(std::int32_t winner, std::int32_t label, EvalReport& report) {
   if (winner == label) ++truth.correct;
 }
 
-/// A bare folder of class folders is, whole, the split that was asked for.
-bool is_bare(const std::string& data) {
-  const FolderScan scan = scan_folders({.root = data});
-  return scan.splits.size() == 1 && scan.splits.front().path == data;
+/// In the order of the folder, as if nothing had been held out.
+std::vector<Sample> all_of(const Dataset& dataset) {
+  std::vector<Sample> all = dataset.train;
+  all.insert(all.end(), dataset.valid.begin(), dataset.valid.end());
+  std::sort(all.begin(), all.end(),
+            [](const Sample& a, const Sample& b) { return std::tie(a.label, a.path) < std::tie(b.label, b.path); });
+  return all;
 }
 
-const std::vector<Sample>& samples_of(const Dataset& dataset, const std::string& split, const std::string& data) {
-  const auto& samples = split == "train" ? dataset.train : split == "valid" ? dataset.valid : dataset.test;
-  if (samples.empty()) throw Error(fmt::format("{}: has no split \"{}\"; choose another with --split", data, split));
+/// Says so where the folders don't say by themselves which pictures these are.
+std::vector<Sample> samples_of(const Dataset& dataset, const std::string& split, const std::string& data) {
+  if (split.empty() && dataset.layout == DatasetLayout::kBare) {
+    std::vector<Sample> all = all_of(dataset);
+    log_note(fmt::format("{}: all {} pictures; --split valid takes only those that `train` holds out of this folder",
+                         printable(data), all.size()));
+    return all;
+  }
+  const auto& samples = split == "train" ? dataset.train : split == "test" ? dataset.test : dataset.valid;
+  if (samples.empty()) {
+    throw Error(fmt::format("{}: has no split \"{}\"; {}", printable(data), split.empty() ? "valid" : split,
+                            dataset.layout == DatasetLayout::kBare ? "leave out --split to take the whole folder"
+                                                                   : "choose another with --split"));
+  }
+  if (split != "test" && dataset.valid_source != "valid") {
+    log_note(fmt::format("{}: {} of {} pictures; valid is {}", split == "train" ? "train" : "valid", samples.size(),
+                         dataset.train.size() + dataset.valid.size(), dataset.valid_source));
+  }
   return samples;
 }
 
@@ -66,10 +84,8 @@ EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std:
 }
 
 EvalReport evaluate(Model& model, const std::string& data, const std::string& split) {
-  const bool bare = is_bare(data);
-  const Dataset dataset = scan_dataset(bare ? DatasetOptions{.test = data, .classes = model.classes()}
-                                            : DatasetOptions{.root = data, .classes = model.classes()});
-  const auto& samples = samples_of(dataset, bare ? "test" : split, data);
+  const Dataset dataset = scan_dataset({.root = data, .classes = model.classes()});
+  const std::vector<Sample> samples = samples_of(dataset, split, data);
   const Pictures pictures = decode_pictures(samples, model.height(), model.width(), kBadLimit, model.classes());
   for (const BadFile& bad : pictures.bad()) log_warning(fmt::format("skipped {}: {}", bad.path, bad.reason));
   return evaluate(model.plan(), pictures, model.classes());

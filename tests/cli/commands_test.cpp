@@ -131,7 +131,9 @@ TEST_F(CliCommands, EvalPrintsDocumentedJson) {
 }
 
 TEST_F(CliCommands, EvalTakesABareFolderWhole) {
-  EXPECT_THAT(run({"eval", model_, "--data", "data/train"}).out, HasSubstr("8 samples: loss "));
+  const Outcome outcome = run({"eval", model_, "--data", "data/train"});
+  EXPECT_THAT(outcome.out, HasSubstr("8 samples: loss "));
+  EXPECT_THAT(outcome.err, HasSubstr("data/train: all 8 pictures; --split valid takes only those"));
 }
 
 TEST_F(CliCommands, EvalTableFits80Columns) { EXPECT_LE(columns_of(run({"eval", model_, "--data", "data"}).out), 80u); }
