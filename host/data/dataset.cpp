@@ -156,10 +156,13 @@ Pictures decode_pictures(const std::vector<Sample>& samples, int height, int wid
   auto* pixels = pictures.pixels_.as<std::uint8_t>().data();
 
   std::vector<std::string> reasons(samples.size());  // empty: decoded
+  std::vector<Sha256> digests(samples.size());
   parallel_ranges(static_cast<std::int64_t>(samples.size()), [&](std::int64_t begin, std::int64_t end, int) {
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
       try {
-        read_picture(samples[i].path, height, width, pixels + i * bytes);
+        const std::vector<std::uint8_t> file = read_file(samples[i].path);
+        digests[i] = sha256(file);
+        decode_picture(file, height, width, pixels + i * bytes);
       } catch (const Error& error) {
         reasons[i] = error.what();
       }
@@ -176,6 +179,7 @@ Pictures decode_pictures(const std::vector<Sample>& samples, int height, int wid
     const std::size_t slot = pictures.samples_.size();
     if (slot != i) std::memcpy(pixels + slot * bytes, pixels + i * bytes, bytes);
     pictures.samples_.push_back(samples[i]);
+    pictures.digests_.push_back(digests[i]);
   }
   check_bad_files(pictures.bad_, pictures.samples_, samples.size(), bad_limit, bad_labels, classes);
   return pictures;

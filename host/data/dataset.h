@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "host/data/files.h"
 #include "host/runtime/buffer.h"
 
 namespace cudacards {
@@ -53,12 +54,15 @@ class Pictures {
   const std::uint8_t* pixels(std::int64_t i) const;
   int label(std::int64_t i) const { return samples_[static_cast<std::size_t>(i)].label; }
   const Sample& sample(std::int64_t i) const { return samples_[static_cast<std::size_t>(i)]; }
+  /// Of the file's bytes.
+  const Sha256& digest(std::int64_t i) const { return digests_[static_cast<std::size_t>(i)]; }
   const std::vector<BadFile>& bad() const { return bad_; }
 
  private:
   friend Pictures decode_pictures(const std::vector<Sample>&, int, int, double, const std::vector<std::string>&);
   int height_ = 0, width_ = 0;
   std::vector<Sample> samples_;  // without the bad ones, order kept
+  std::vector<Sha256> digests_;  // beside the samples
   std::vector<BadFile> bad_;
   Buffer pixels_;
 };

@@ -59,7 +59,7 @@ TrainingData load_training_data(const RunConfig& config, Progress& progress) {
   require_pictures("valid", dataset.valid, root);
   TrainingData data{dataset.classes, decode("train", dataset.train, config, dataset, progress),
                     decode("valid", dataset.valid, config, dataset, progress)};
-  for (const Duplicates& group : find_duplicates(dataset)) {
+  for (const Duplicates& group : find_duplicates(data.train, data.valid, data.classes)) {
     progress.note(fmt::format("the same picture {}: {}", meaning_of(group), fmt::join(group.paths, " = ")));
   }
   if (dataset.valid_source != "valid") progress.note(fmt::format("valid: {}", dataset.valid_source));
