@@ -11,7 +11,6 @@
 #include "host/data/folder_scan.h"
 #include "host/data/picture.h"
 #include "host/runtime/error.h"
-#include "host/runtime/threads.h"
 
 namespace cudacards {
 namespace {
@@ -146,7 +145,7 @@ const std::uint8_t* Pictures::pixels(std::int64_t i) const {
 }
 
 Pictures decode_pictures(const std::vector<Sample>& samples, int height, int width, double bad_limit,
-                         const std::vector<std::string>& classes) {
+                         const std::vector<std::string>& classes, const WorkProgress& progress) {
   CUDACARDS_CHECK(height > 0 && width > 0);
   const std::size_t bytes = static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * 3;
   Pictures pictures;
@@ -157,15 +156,14 @@ Pictures decode_pictures(const std::vector<Sample>& samples, int height, int wid
 
   std::vector<std::string> reasons(samples.size());  // empty: decoded
   std::vector<Sha256> digests(samples.size());
-  parallel_ranges(static_cast<std::int64_t>(samples.size()), [&](std::int64_t begin, std::int64_t end, int) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      try {
-        const std::vector<std::uint8_t> file = read_file(samples[i].path);
-        digests[i] = sha256(file);
-        decode_picture(file, height, width, pixels + i * bytes);
-      } catch (const Error& error) {
-        reasons[i] = error.what();
-      }
+  parallel_items(static_cast<std::int64_t>(samples.size()), progress, [&](std::int64_t item) {
+    const auto i = static_cast<std::size_t>(item);
+    try {
+      const std::vector<std::uint8_t> file = read_file(samples[i].path);
+      digests[i] = sha256(file);
+      decode_picture(file, height, width, pixels + i * bytes);
+    } catch (const Error& error) {
+      reasons[i] = error.what();
     }
   });
 

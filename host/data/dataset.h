@@ -9,6 +9,7 @@
 
 #include "host/data/files.h"
 #include "host/runtime/buffer.h"
+#include "host/runtime/threads.h"
 
 namespace cudacards {
 
@@ -59,7 +60,8 @@ class Pictures {
   const std::vector<BadFile>& bad() const { return bad_; }
 
  private:
-  friend Pictures decode_pictures(const std::vector<Sample>&, int, int, double, const std::vector<std::string>&);
+  friend Pictures decode_pictures(const std::vector<Sample>&, int, int, double, const std::vector<std::string>&,
+                                  const WorkProgress&);
   int height_ = 0, width_ = 0;
   std::vector<Sample> samples_;  // without the bad ones, order kept
   std::vector<Sha256> digests_;  // beside the samples
@@ -71,8 +73,8 @@ class Pictures {
 constexpr double kBadLimit = 0.10;
 
 /// Decodes in parallel. Bad files are left out and listed; above `bad_limit` of all, or where a class loses its last
-/// picture, Error.
+/// picture, Error. `progress` counts files; what it throws stops the work.
 Pictures decode_pictures(const std::vector<Sample>& samples, int height, int width, double bad_limit,
-                         const std::vector<std::string>& classes);
+                         const std::vector<std::string>& classes, const WorkProgress& progress = {});
 
 }  // namespace cudacards

@@ -275,7 +275,7 @@ TrainResult train(const TrainOptions& options) {
   // The folder is tried before any picture is decoded, and is gone again when no run comes to be in it.
   RunFolder folder = resumes ? RunFolder::existing(options.resume) : RunFolder::make(config.out, config.arch);
   config.out = folder.path();
-  Trainer trainer(config, folder.path(), load_training_data(config, progress), progress);
+  Trainer trainer(config, folder.path(), load_training_data(config, progress, options.stop_requested), progress);
   if (resumes) {
     trainer.resume();
   } else {

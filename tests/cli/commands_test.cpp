@@ -268,7 +268,7 @@ TEST_F(CliCommands, ARunFolderInUseIsRefusedBeforeAnyPictureIsRead) {
 TEST_F(CliCommands, CtrlCSavesAndSaysHowToGoOn) {
   const Start start{.arguments = train_arguments({"--epochs", "100000", "--out", "r"}),
                     .folder = folder_.path().string()};
-  const Outcome stopped = run_and_signal(start, "epoch   1/", SIGINT);
+  const Outcome stopped = run_and_signal(start, says("epoch   1/"), SIGINT);
   EXPECT_EQ(stopped.exit_code, 128 + SIGINT);
   EXPECT_EQ(stopped.out, "r\n");
   EXPECT_THAT(stopped.err, HasSubstr("continue with: cudacards train --resume r"));

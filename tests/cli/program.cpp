@@ -101,14 +101,18 @@ Outcome run_program(const Start& start) {
   return outcome_of(exit_code, start, streams);
 }
 
-Outcome run_and_signal(const Start& start, const std::string& when, int signal, int delay_ms) {
+Moment says(const std::string& words) {
+  return [words](const std::string& err) { return err.find(words) != std::string::npos; };
+}
+
+Outcome run_and_signal(const Start& start, const Moment& when, int signal, int delay_ms) {
   const Streams streams(start);
   const pid_t child = start_program(start, streams);
   CUDACARDS_CHECK(child > 0);
   int status = 0;
-  int milliseconds_seen = -1;  // since `when` was seen
+  int milliseconds_seen = -1;  // since `when`
   while (waitpid(child, &status, WNOHANG) == 0) {
-    if (milliseconds_seen >= 0 || streams.err_text().find(when) != std::string::npos) ++milliseconds_seen;
+    if (milliseconds_seen >= 0 || when(streams.err_text())) ++milliseconds_seen;
     if (milliseconds_seen == delay_ms) kill(child, signal);
     usleep(1000);
   }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <random>
 
@@ -90,8 +91,8 @@ TEST_F(TrainerTest, ResumesByteForByteAtEveryStep) {
 
 TEST_F(TrainerTest, RefusesToContinueOnOtherData) {
   RunConfig config = small_.config("mlp", "moved");
-  std::atomic<int> stop = 1;
-  (void)train({.config = config, .quiet = true, .stop_requested = &stop});
+  config.epochs = 1;
+  (void)train_quietly(config);
   for (int i = 0; i < 8; ++i) std::filesystem::remove(fmt::format("{}/train/red suit/{:03}.jpg", small_.data(), i));
   EXPECT_NE(error_text([&] {
               train({.resume = config.out, .quiet = true});
@@ -129,6 +130,19 @@ TEST_F(TrainerTest, LeavesNoFolderBehindWhenNoRunComesToBe) {
   RunConfig config = small_.config("mlp", "failed");
   config.data = small_.run("nowhere");
   EXPECT_NE(error_text([&] { train_quietly(config); }), "(no error)");
+  EXPECT_FALSE(std::filesystem::exists(config.out));
+}
+
+TEST_F(TrainerTest, StopsBeforeTheFirstStepAndLeavesNoRun) {
+  const RunConfig config = small_.config("mlp", "stopped");
+  const std::atomic<int> stop = SIGTERM;
+  try {
+    train({.config = config, .quiet = true, .stop_requested = &stop});
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code(), 128 + SIGTERM);
+    EXPECT_TRUE(std::string(error.what()).starts_with("stopped while decoding pictures: ")) << error.what();
+  }
   EXPECT_FALSE(std::filesystem::exists(config.out));
 }
 
