@@ -49,14 +49,19 @@ Pictures decode(const char* split, const std::vector<Sample>& samples, const Run
 
 }  // namespace
 
-TrainingData load_training_data(const RunConfig& config, Progress& progress, const std::atomic<int>* stop) {
+Dataset find_training_data(const RunConfig& config, Progress& progress, const std::atomic<int>* stop) {
   const DatasetOptions options = dataset_options(config, progress, stop);
-  const Dataset dataset = scan_dataset(options);
+  Dataset dataset = scan_dataset(options);
   for (const auto& skipped : dataset.skipped)
     progress.note(fmt::format("skipped {}: {}", skipped.path, skipped.reason));
   const std::string& root = options.root.empty() ? options.train : options.root;
   require_pictures("train", dataset.train, root);
   require_pictures("valid", dataset.valid, root);
+  return dataset;
+}
+
+TrainingData decode_training_data(const Dataset& dataset, const RunConfig& config, Progress& progress,
+                                  const std::atomic<int>* stop) {
   TrainingData data{dataset.classes, decode("train", dataset.train, config, dataset, progress, stop),
                     decode("valid", dataset.valid, config, dataset, progress, stop)};
   for (const Duplicates& group : find_duplicates(data.train, data.valid, data.classes)) {

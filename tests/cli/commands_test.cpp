@@ -19,6 +19,7 @@ namespace {
 
 using nlohmann::json;
 using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -226,6 +227,8 @@ TEST_F(CliCommands, TrainPrintsOnlyTheRunsFolder) {
   EXPECT_EQ(outcome.out, "runs/cnn-1\n");
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("Found 8 files belonging to 2 classes"), HasSubstr("epoch   1/1"),
                                  Not(HasSubstr("\033"))));
+  EXPECT_THAT(lines_of(outcome.err),
+              Contains(AllOf(HasSubstr("memory: "), HasSubstr("MiB (plan "), HasSubstr("free"))));
   for (const char* file : {"run.toml", "metrics.jsonl", "results.csv", "best.safetensors", "last.safetensors"}) {
     EXPECT_TRUE(fs::exists(folder_.path() / "runs/cnn-1" / file)) << file;
   }
