@@ -1,7 +1,6 @@
 #include "host/ops/optimizer.h"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <cmath>
 
 #include "host/runtime/error.h"
@@ -52,18 +51,6 @@ void sgd(float momentum, float decay, float rate, std::int64_t begin, std::int64
 }
 
 }  // namespace
-
-const char* name_of(OptimizerKind kind) {
-  switch (kind) {
-    case OptimizerKind::kSgd:
-      return "sgd";
-    case OptimizerKind::kAdam:
-      return "adam";
-    case OptimizerKind::kAdamW:
-      return "adamw";
-  }
-  return "?";
-}
 
 void optimizer_step(const OptimizerOptions& options, std::span<const OptimizerSegment> segments, float rate,
                     std::uint64_t step, std::span<float> parameters, std::span<const float> gradients,

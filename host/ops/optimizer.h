@@ -3,13 +3,10 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 
 namespace cudacards {
 
 enum class OptimizerKind : std::uint8_t { kSgd, kAdam, kAdamW };
-
-const char* name_of(OptimizerKind kind);
 
 /// Keras' defaults. Adam: Kingma and Ba, ICLR 2015, in Keras' form: w -= rate * sqrt(1-b2^t)/(1-b1^t) * m / (sqrt(v) +
 /// epsilon). AdamW: Loshchilov and Hutter, ICLR 2019: w -= rate * decay * w, before. SGD: m = momentum * m + g; w -=

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "host/runtime/error.h"
+#include "host/runtime/memory.h"
 
 namespace cudacards {
 
@@ -13,8 +14,8 @@ Buffer::Buffer(std::size_t bytes, const char* purpose) : size_(bytes) {
   if (bytes == 0) return;
   void* memory = std::aligned_alloc(kAlignment, align_up(bytes));
   if (memory == nullptr) {
-    throw Error(fmt::format("out of memory: {} needs {:.1f} MiB; use a smaller --batch or --image-size", purpose,
-                            static_cast<double>(bytes) / (1 << 20)));
+    throw Error(
+        fmt::format("out of memory: {} needs {}; use a smaller --batch or --image-size", purpose, mebibytes(bytes)));
   }
   std::memset(memory, 0, align_up(bytes));
   data_.reset(static_cast<std::byte*>(memory));
