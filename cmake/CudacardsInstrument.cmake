@@ -5,7 +5,7 @@ function(cudacards_instrument)
   set(flags -xc++ -g1 -fsanitize=thread -fno-tree-vectorize -Wno-unused-value)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     list(APPEND flags -Wno-tsan -fno-tree-slp-vectorize -fno-store-merging -fno-tree-loop-distribute-patterns -fno-crossjumping
-      -fno-tree-tail-merge)
+      -fno-tree-tail-merge -fno-ipa-icf)
   else()
     list(APPEND flags -fno-slp-vectorize)
   endif()

@@ -36,6 +36,8 @@ struct Settings {
   Order order = Order::kForward;
   std::uint64_t seed = 1;              // of kShuffled
   Counting counting = Counting::kOff;  // requests, sectors, wavefronts: three times slower
+  // A thread that makes more accesses than this without waiting for others waits for something that never comes.
+  std::uint64_t most_accesses_in_a_turn = std::uint64_t{1} << 28;
 };
 Settings& settings();
 

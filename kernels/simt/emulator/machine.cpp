@@ -51,6 +51,13 @@ std::string place(const void* caller) {
   return where.file.substr(where.file.find_last_of('/') + 1) + ":" + std::to_string(where.line);
 }
 
+/// The compiler may have made two copies of one call; calls of one line are one.
+bool same_place(const void* a, const void* b) {
+  if (a == b) return true;
+  const Location first = locate(a), second = locate(b);
+  return first.line == second.line && first.file == second.file;
+}
+
 }  // namespace
 
 Machine& Machine::instance() {
@@ -111,7 +118,9 @@ Status Machine::run(const Grid& grid, const void* kernel, void (*call)(void*), v
   for (const StaticTile& tile : static_tiles_) memory.free(tile.memory->begin());
   if (dynamic_tile_ != nullptr) memory.free(dynamic_tile_->begin());
   counting_into->seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  return faulted_ ? Status::failed(faults.back().to_string()) : Status::ok();
+  if (!faulted_) return Status::ok();
+  faults.back().where = locate(fault_caller_);
+  return Status::failed(faults.back().to_string());
 }
 
 void Machine::make_fibers(int count) {
@@ -164,6 +173,7 @@ void Machine::run_ready_threads() {
     Fiber& f = fiber_at(turn);
     if (f.state != Fiber::State::kReady) continue;
     current_ = &f;
+    accesses_in_turn_ = 0;
     f.context = boost::context::detail::jump_fcontext(f.context, nullptr).fctx;
     current_ = nullptr;
     if (faulted_) return;
@@ -193,8 +203,8 @@ void Machine::fault(FaultKind kind, std::string detail, const void* caller) {
 
 void Machine::fault_of(int thread, FaultKind kind, std::string detail, const void* caller) {
   const Index3& t = fiber_at(thread).index;
-  faults.push_back(
-      {kind, kernel_name_, locate(caller), {block.x, block.y, block.z}, {t.x, t.y, t.z}, std::move(detail)});
+  faults.push_back({kind, kernel_name_, {}, {block.x, block.y, block.z}, {t.x, t.y, t.z}, std::move(detail)});
+  fault_caller_ = caller;  // its line is looked up on the host's stack: a fiber's is too small for that
   faulted_ = true;
 }
 
@@ -208,6 +218,8 @@ void Machine::access(const void* address, std::size_t bytes, Access access, cons
   if (is_private(at)) return;
   if (access == Access::kRead && at >= host_stack_begin_ && at < host_stack_end_) return;  // a kernel's parameter
   ++counting_into->accesses;
+  if (++accesses_in_turn_ > settings.most_accesses_in_a_turn)
+    return fault(FaultKind::kDeadlock, "the thread spins: no other can run", caller);
   Allocation* allocation = memory.find(address);
   if (allocation == nullptr) {
     if (access == Access::kRead && is_read_only(at, bytes)) return;
@@ -279,7 +291,7 @@ bool Machine::resolve_warp(int warp) {
       if ((mask >> other & 1) == 0) continue;
       const Fiber& o = fiber_at(first + other);
       complete = o.state == Fiber::State::kAtWarpOperation && o.call->resolve == mine.resolve &&
-                 o.call->mask == mine.mask && o.call->site == mine.site && o.call->caller == mine.caller;
+                 o.call->mask == mine.mask && o.call->site == mine.site && same_place(o.call->caller, mine.caller);
       calls[other] = o.call;
     }
     if (!complete) continue;
@@ -302,7 +314,7 @@ bool Machine::release_barrier() {
     if (f.state == Fiber::State::kAtWarpOperation) return false;
     if (f.state != Fiber::State::kAtBarrier) continue;
     if (first == nullptr) first = &f;
-    if (f.caller != first->caller || f.site != first->site) {
+    if (f.site != first->site || !same_place(f.caller, first->caller)) {
       fault_of(i, FaultKind::kDivergentBarrier, "other threads of the block wait at " + place(first->caller), f.caller);
       return false;
     }
@@ -334,9 +346,9 @@ void Machine::explain_standstill() {
       if (other.state == Fiber::State::kAtBarrier)
         return fault_of(i, FaultKind::kWarpDivergence, name + "waits at the barrier at " + place(other.caller),
                         f.call->caller);
-      if (other.call->mask != f.call->mask && other.call->caller == f.call->caller)
+      if (other.call->mask != f.call->mask && same_place(other.call->caller, f.call->caller))
         return fault_of(i, FaultKind::kWarpMask, name + "names another mask", f.call->caller);
-      if (other.call->caller != f.call->caller || other.call->site != f.call->site)
+      if (!same_place(other.call->caller, f.call->caller) || other.call->site != f.call->site)
         return fault_of(i, FaultKind::kWarpDivergence, name + "is at " + place(other.call->caller), f.call->caller);
     }
   }

@@ -112,6 +112,8 @@ class Machine {
   void* call_context_ = nullptr;
   std::string kernel_name_;
   bool faulted_ = false;
+  const void* fault_caller_ = nullptr;
+  std::uint64_t accesses_in_turn_ = 0;
   std::vector<int> turns_;
   std::uint64_t random_ = 0;
   std::vector<StaticTile> static_tiles_;  // of the running kernel
