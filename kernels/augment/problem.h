@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/base/dtype.h"
+#include "kernels/base/host_device.h"
 
 namespace cudacards {
 
@@ -37,9 +38,10 @@ struct PictureBatchProblem {
   int n = 1, h = 1, w = 1;
   Normalisation normalisation;
 
-  std::int64_t picture_pixels() const { return std::int64_t{h} * w; }
-  std::int64_t picture_values() const { return picture_pixels() * kPictureChannels; }
+  CUDACARDS_HOST_DEVICE std::int64_t picture_pixels() const { return std::int64_t{h} * w; }
+  CUDACARDS_HOST_DEVICE std::int64_t picture_values() const { return picture_pixels() * kPictureChannels; }
   std::int64_t dst_elements() const { return n * picture_values(); }
+  std::int64_t blurred_bytes() const { return dst_elements(); }  // of scratch: uint8 (N,H,W,3)
   /// The least that must move: each picture read once, dst written once.
   std::int64_t bytes(DType type) const { return dst_elements() * (1 + static_cast<std::int64_t>(size_of(type))); }
   /// Of what a picture that is passed on as it is takes.
