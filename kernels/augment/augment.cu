@@ -2,18 +2,20 @@
 //
 //   pictures (D,H,W,3) uint8, transforms (N), dst (N,H,W,3) fp32 or bf16; pieces as in piece.h
 //   thread t: pixels t, t + 256, t + 512, t + 768 of a piece
-//   each: its point in the source -> four neighbours, 12 bytes by 12 loads -> bilinear -> light -> erase -> normalise
+//   each: its point in the source -> two rows of two neighbours, 6 bytes each, by two or three aligned words ->
+//   bilinear -> light -> erase -> normalise
 //   three fp32 into shared memory (3 words between lanes: no conflicts), barrier, then out by fours: 16 bytes a lane
 //   (bf16: 8) in one run
 //
 // A picture whose transform is the identity takes rescale_piece() instead: exactly pixel * scale + offset.
 //
-// Moves 3 + 12 (3 + 6) bytes a pixel at best, about 90 operations: issuing them is the limit, at nearly twice the time
-// of the bytes. The 12 loads of a pixel read each byte up to four times; the first cache serves all but the first time.
-// A load of a byte with three between lanes touches three sectors where its 32 bytes would fit one; that price is paid
-// in the cache. Tried on paper and left out: pictures as 32-bit RGBX, as the CPU has them (4 loads a pixel instead of
-// 12, but 7 bytes more to move in a pass before), and the tile's source in shared memory (a turned tile's bounding box
-// holds two to three times its pixels).
+// Moves 3 + 12 (3 + 6) bytes a pixel at best; about 90 operations a pixel and their issue are the limit beside the
+// bytes. A byte of the source is read up to four times; the first cache serves all but the first time. Lanes of a
+// turned row touch many rows of the source: six or seven sectors a load at 10 degrees. That price is paid in the cache,
+// and it is why a pixel takes 5 loads (on average, 4 to 6) of words and not 12 of bytes.
+//
+// Left out: pictures as 32-bit RGBX, as the CPU has them (4 loads a pixel, but 7 bytes more to move in a pass before);
+// the tile's source in shared memory (a turned tile's bounding box holds two to three times its pixels).
 
 #include <cstdint>
 #include <string>
@@ -72,12 +74,47 @@ __device__ __forceinline__ Point source_point(const ImageTransform& transform, c
           .fraction_y = inside_y - static_cast<float>(top)};
 }
 
-/// One channel between the four neighbours, the first at `a`.
-__device__ __forceinline__ Ieee bilinear(const unsigned char* a, const Point& at) {
-  const Ieee upper_left = to_float(a[0]), upper_right = to_float(a[at.right]);
-  const Ieee lower_left = to_float(a[at.below]), lower_right = to_float(a[at.below + at.right]);
-  const Ieee upper = upper_left + at.fraction_x * (upper_right - upper_left);
-  const Ieee lower = lower_left + at.fraction_x * (lower_right - lower_left);
+/// Two neighbours of a row, six bytes: the left pixel's channels in bits 0, 8, 16, the right one's in 24, 32, 40; with
+/// `right` 0 only the left pixel. Pictures of whole words are read by words, aligned, none that lies beyond the last.
+template <int kVector>
+__device__ __forceinline__ std::uint64_t load_pair(const unsigned char* left, int right) {
+  std::uint64_t bytes = 0;
+  if constexpr (kVector == 4) {
+    const int offset = static_cast<int>(reinterpret_cast<std::uintptr_t>(left) & 3);
+    const auto* words = reinterpret_cast<const std::uint32_t*>(left - offset);
+    const int last = offset + right + kPictureChannels - 1;
+    bytes = load_vector<1>(words)[0];
+    if (last >= 4) bytes |= std::uint64_t{load_vector<1>(words + 1)[0]} << 32;
+    bytes >>= 8 * offset;
+    if (last >= 8) bytes |= std::uint64_t{load_vector<1>(words + 2)[0]} << 40;  // offset 3: five bytes are there
+  } else {
+#pragma unroll
+    for (int i = 0; i < kPictureChannels; ++i)
+      bytes |= std::uint64_t{left[i]} << 8 * i | std::uint64_t{left[right + i]} << 8 * (right + i);
+  }
+  return bytes;
+}
+
+__device__ __forceinline__ Ieee channel_of(std::uint64_t pixel, int channel) {
+  return to_float(static_cast<unsigned char>(pixel >> 8 * channel));
+}
+
+/// The four pixels around a point.
+struct Neighbours {
+  std::uint64_t upper_left, upper_right, lower_left, lower_right;
+};
+
+template <int kVector>
+__device__ __forceinline__ Neighbours load_neighbours(const unsigned char* src, const Point& at) {
+  const std::uint64_t upper = load_pair<kVector>(src + at.upper_left, at.right);
+  const std::uint64_t lower = load_pair<kVector>(src + at.upper_left + at.below, at.right);
+  return {upper, upper >> 8 * at.right, lower, lower >> 8 * at.right};
+}
+
+__device__ __forceinline__ Ieee bilinear(const Neighbours& pixels, const Point& at, int channel) {
+  const Ieee upper_left = channel_of(pixels.upper_left, channel), lower_left = channel_of(pixels.lower_left, channel);
+  const Ieee upper = upper_left + at.fraction_x * (channel_of(pixels.upper_right, channel) - upper_left);
+  const Ieee lower = lower_left + at.fraction_x * (channel_of(pixels.lower_right, channel) - lower_left);
   return upper + at.fraction_y * (lower - upper);
 }
 
@@ -90,14 +127,15 @@ __device__ __forceinline__ bool is_erased(const ImageTransform::Rectangle& area,
 }
 
 /// The three values of destination pixel (y, x).
+template <int kVector>
 __device__ __forceinline__ void view_pixel(const unsigned char* src, const ImageTransform& transform,
                                            const PictureBatchProblem& p, int x, int y, float* values) {
   const bool erased = is_erased(transform.erase, x, y);
   const Point at = source_point(transform, p, x, y);
+  const Neighbours pixels = load_neighbours<kVector>(src, at);
 #pragma unroll
   for (int c = 0; c < kPictureChannels; ++c) {
-    const float pixel =
-        erased ? to_float(members(transform.erase_colour)[c]) : lit(bilinear(src + at.upper_left + c, at), transform);
+    const float pixel = erased ? to_float(members(transform.erase_colour)[c]) : lit(bilinear(pixels, at, c), transform);
     values[c] = normalised(pixel, p.normalisation);
   }
 }
@@ -135,7 +173,7 @@ __global__ void __launch_bounds__(kPieceThreads) augment_kernel(PictureBatchProb
     const int place = i * kPieceThreads + static_cast<int>(threadIdx.x);
     const int pixel = first + place;
     if (pixel >= p.h * p.w) break;
-    view_pixel(src, transform, p, pixel % p.w, pixel / p.w, tile.values + place * kPictureChannels);
+    view_pixel<kVector>(src, transform, p, pixel % p.w, pixel / p.w, tile.values + place * kPictureChannels);
   }
   __syncthreads();  // every value of the piece is there
   store_piece<kVector>(tile, first * kPictureChannels, static_cast<int>(p.picture_values()), dst);

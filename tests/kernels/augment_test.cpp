@@ -321,12 +321,13 @@ TEST_F(AugmentTraffic, IsWhatTheBytesNeed) {
     }
   });
   expect_traffic("augment_kernel", {}, [&] { on_the_device(set, {{0, {}}, {1, {}}}, DType::kBf16); });
-  // Each load of a turned row: bytes three or four apart, from the six rows that 32 neighbours at 10 degrees cross:
-  // seven sectors where the bytes would fit one. The other eleven loads of the pixel find them in the first cache.
+  // Each load of a turned row: words from the six rows that 32 neighbours at 10 degrees cross, about seven sectors
+  // where their bytes would fit three. The other loads of the pixel find them in the first cache.
   const ImageTransform turned = draw_transform({.rotation_degrees = 10, .scale = 0.1f}, 1, 0, 1, 64, 64);
-  expect_traffic("augment_kernel", {.global_load = 8}, [&] { on_the_device(set, {{0, turned}}, DType::kF32); });
+  expect_traffic("augment_kernel", {.global_load = 2.6}, [&] { on_the_device(set, {{0, turned}}, DType::kF32); });
   // The halo begins anywhere: 128 bytes of a row touch five sectors instead of four, and its end is ragged.
-  expect_traffic("blur_kernel", {.global_load = 1.4}, [&] { on_the_device(set, {{0, blurred(1)}}, DType::kF32); });
+  const DataSet wide(1, 16, 192);
+  expect_traffic("blur_kernel", {.global_load = 1.4}, [&] { on_the_device(wide, {{0, blurred(1)}}, DType::kF32); });
 }
 
 }  // namespace
