@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <string>
+#include <type_traits>
 
 #include "kernels/augment/augment.h"
 #include "kernels/augment/blur.h"
@@ -28,6 +29,8 @@
 
 namespace cudacards {
 namespace {
+
+static_assert(std::is_trivially_copyable_v<ImageTransform>, "the host's bytes are the device's");
 
 struct PieceTile {
   alignas(16) float values[kPieceValues];

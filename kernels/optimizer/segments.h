@@ -7,6 +7,7 @@
 //             a quad across a border goes element by element
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/optimizer/problem.h"
 #include "kernels/optimizer/tuning.h"
@@ -19,6 +20,7 @@ constexpr int kOptimizerThreads = kOptimizerTuning.threads;
 constexpr int kOptimizerQuads = kOptimizerTuning.quads;
 constexpr int kQuadElements = 4;  // 16 bytes of fp32
 constexpr std::int64_t kChunkElements = std::int64_t{kOptimizerThreads} * kOptimizerQuads * kQuadElements;
+static_assert(std::is_trivially_copyable_v<OptimizerSegment>, "the host's bytes are the device's");
 static_assert(kOptimizerThreads % kWarpSize == 0, "whole warps search and reduce");
 
 struct SegmentSearch {
