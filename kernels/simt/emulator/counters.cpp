@@ -79,12 +79,21 @@ void RequestCounter::add(int thread, const void* pc, Flow flow, const void* addr
   Request& request = requests[pass];
   request.flow = flow;
   request.bytes = static_cast<std::uint32_t>(bytes);
-  request.addresses[static_cast<std::size_t>(request.lanes++)] = reinterpret_cast<std::uintptr_t>(address);
+  // In the order of lanes, whatever the order of turns: halves and quarters of the warp are served together.
+  const auto lane = static_cast<std::uint8_t>(thread % kLanes);
+  auto at = static_cast<std::size_t>(request.lanes++);
+  for (; at > 0 && request.lane_of[at - 1] > lane; --at) {
+    request.lane_of[at] = request.lane_of[at - 1];
+    request.addresses[at] = request.addresses[at - 1];
+  }
+  request.lane_of[at] = lane;
+  request.addresses[at] = reinterpret_cast<std::uintptr_t>(address);
 }
 
 void RequestCounter::add_whole(const void* pc, Flow flow, const std::vector<const void*>& addresses,
                                std::size_t bytes_each) {
-  Request request{.flow = flow, .bytes = static_cast<std::uint32_t>(bytes_each), .lanes = 0, .addresses = {}};
+  Request request{
+      .flow = flow, .bytes = static_cast<std::uint32_t>(bytes_each), .lanes = 0, .addresses = {}, .lane_of = {}};
   for (const void* address : addresses)
     request.addresses[static_cast<std::size_t>(request.lanes++)] = reinterpret_cast<std::uintptr_t>(address);
   by_pc_[pc][static_cast<std::size_t>(flow)] += cost(request);

@@ -58,6 +58,7 @@ class RequestCounter {
     std::uint32_t bytes = 0;
     int lanes = 0;
     std::array<std::uintptr_t, kLanes> addresses;
+    std::array<std::uint8_t, kLanes> lane_of;
   };
   struct Site {
     const void* pc = nullptr;

@@ -230,10 +230,11 @@ void Machine::access(const void* address, std::size_t bytes, Access access, cons
                    access == Access::kRead ? "reads a variable of the host" : "writes to the host", caller);
     return fault(FaultKind::kOutOfBounds, "the address belongs to no allocation", caller);
   }
-  const std::size_t word = std::min<std::size_t>(bytes, 16);
-  if ((word & (word - 1)) == 0 && at % word != 0)
+  // More than 16 bytes are a struct that is copied by several instructions, each as its members are aligned.
+  if (bytes <= 16 && (bytes & (bytes - 1)) == 0 && at % bytes != 0)
     return fault(FaultKind::kMisaligned,
-                 std::to_string(bytes) + " bytes at an address that is no multiple of " + std::to_string(word), caller);
+                 std::to_string(bytes) + " bytes at an address that is no multiple of " + std::to_string(bytes),
+                 caller);
   if (allocation->freed) return fault(FaultKind::kUseAfterFree, allocation->name() + " has been freed", caller);
   if (!allocation->contains(address, bytes)) {
     const auto offset = static_cast<const std::byte*>(address) - allocation->begin();
