@@ -10,10 +10,10 @@
 
 #include "kernels/base/grad_mode.h"
 #include "kernels/base/status.h"
-#include "kernels/base/step_clock.h"
 #include "kernels/base/stream.h"
 #include "kernels/base/verdict.h"
 #include "kernels/dense/problem.h"
+#include "kernels/optimizer/problem.h"
 
 namespace cudacards {
 
@@ -57,12 +57,12 @@ struct DenseWgradArgs {
 std::size_t dense_wgrad_workspace_bytes(const DenseProblem& problem);
 Status dense_wgrad(const DenseProblem& problem, DType type, const DenseWgradArgs& args, Stream stream);
 
-/// Adam (Kingma and Ba, ICLR 2015), AdamW (Loshchilov and Hutter, ICLR 2019) with weight_decay.
-struct DenseAdamOptions {
-  float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-7f;
-  float weight_decay = 0.0f;   // decoupled; 0: Adam
-  float rate_scale = 1.0f;     // of the learning rate, for this layer
-  float average_decay = 0.0f;  // of the exponential moving average of the weights
+/// How weights are updated: Adam or AdamW, as the optimizer would update their segment.
+struct DenseUpdate {
+  OptimizerOptions options;
+  bool decays = false;         // AdamW's weight decay
+  float rate_scale = 1.0f;     // of the learning rate
+  float average_decay = 0.0f;  // of the exponential moving average, where one is kept
 };
 
 struct DenseWgradAdamArgs {
@@ -75,14 +75,13 @@ struct DenseWgradAdamArgs {
   float* average = nullptr;        // (units,in), or null
   void* bf16_weights = nullptr;    // (units,in), written for the next forward; or null
   GradMode bias_mode = GradMode::kOverwrite;
-  float* diff_bias = nullptr;            // (units), or null: its update is left to the optimizer
-  const StepClock* clock = nullptr;      // in device memory: t = clock->number + 1
-  const float* learning_rate = nullptr;  // in device memory
+  float* diff_bias = nullptr;             // (units), or null: its update is left to the optimizer
+  const OptimizerClock* clock = nullptr;  // in device memory
 };
 
 /// dense_wgrad, of which the gradient stays in registers and updates the weights in place. For layers so large that
 /// their gradient's way through memory costs, and steps of one batch (no accumulated gradients, no global norm).
-Status dense_wgrad_adam(const DenseProblem& problem, DType type, const DenseAdamOptions& options,
+Status dense_wgrad_adam(const DenseProblem& problem, DType type, const DenseUpdate& update,
                         const DenseWgradAdamArgs& args, Stream stream);
 
 }  // namespace cudacards

@@ -22,7 +22,7 @@ struct DgradEpilogue {
   GradMode mode;
   T* diff_src;
 
-  __device__ void prepare() const {}
+  __device__ __forceinline__ DgradEpilogue ready() const { return *this; }
   __device__ __forceinline__ void quad(const QuadPlace& place, Quad sum) const {
     if (mode == GradMode::kAccumulate) {
       const Quad before = load_quad(static_cast<const T*>(diff_src), place.offset, place);
@@ -33,7 +33,7 @@ struct DgradEpilogue {
   }
 };
 
-using Dgrad = Direction<Layout::kDepthInner, Layout::kDepthOuter, Masked::kYes, RowSums::kNo, SplitK::kNo>;
+struct Dgrad : Direction<Layout::kDepthInner, Layout::kDepthOuter, Masked::kYes, RowSums::kNo, SplitK::kNo> {};
 
 template <class T>
 Status start(const DenseProblem& p, const DenseDgradArgs& args, Stream stream) {

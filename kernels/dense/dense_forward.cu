@@ -26,7 +26,7 @@ struct ForwardEpilogue {
   Activation activation;
   T* dst;
 
-  __device__ void prepare() const {}
+  __device__ __forceinline__ ForwardEpilogue ready() const { return *this; }
   __device__ __forceinline__ void quad(const QuadPlace& place, Quad sum) const {
     if (bias != nullptr) {
       const Quad more = load_quad(bias, place.column, place);
@@ -44,7 +44,7 @@ struct ForwardEpilogue {
   }
 };
 
-using Forward = Direction<Layout::kDepthInner, Layout::kDepthInner, Masked::kNo, RowSums::kNo, SplitK::kYes>;
+struct Forward : Direction<Layout::kDepthInner, Layout::kDepthInner, Masked::kNo, RowSums::kNo, SplitK::kYes> {};
 
 MatmulPlan plan_of(const DenseProblem& p) { return dense_plan(p, dense_forward_size(p), SplitK::kYes); }
 

@@ -26,7 +26,7 @@ struct WgradEpilogue {
   float* diff_weights;
   float* diff_bias;  // null: not wanted
 
-  __device__ void prepare() const {}
+  __device__ __forceinline__ WgradEpilogue ready() const { return *this; }
   __device__ __forceinline__ void quad(const QuadPlace& place, Quad sum) const {
     if (mode == GradMode::kAccumulate) {
       const Quad before = load_quad(static_cast<const float*>(diff_weights), place.offset, place);
@@ -41,7 +41,7 @@ struct WgradEpilogue {
   }
 };
 
-using Wgrad = Direction<Layout::kDepthOuter, Layout::kDepthOuter, Masked::kYes, RowSums::kYes, SplitK::kYes>;
+struct Wgrad : Direction<Layout::kDepthOuter, Layout::kDepthOuter, Masked::kYes, RowSums::kYes, SplitK::kYes> {};
 
 MatmulPlan plan_of(const DenseProblem& p) { return dense_plan(p, dense_wgrad_size(p), SplitK::kYes); }
 

@@ -27,7 +27,9 @@ template <int kThreads, Access kAccess, template <class, int, int> class TileOf,
 __device__ __forceinline__ void load_tile(TileOf<T, kRows, kColumns>& to, const Window<T>& from) {
   constexpr int kPiece = kAccess == Access::kVector ? TileOf<T, kRows, kColumns>::kChunkElements : 1;
   constexpr int kPieces = kRows * kColumns / kPiece;
-#pragma unroll
+  [[maybe_unused]] constexpr int kUnroll =
+      kAccess == Access::kVector ? kPieces / kThreads + 1 : 4;  // 64 addresses would not fit
+#pragma unroll kUnroll
   for (int first = 0; first < kPieces; first += kThreads) {
     const int piece = first + static_cast<int>(threadIdx.x);
     if (kPieces % kThreads != 0 && piece >= kPieces) break;
@@ -84,7 +86,6 @@ __global__ void __launch_bounds__(Core::kThreads)
     }
   };
 
-  epilogue.prepare();
 #pragma unroll
   for (int slab = 0; slab < kStages - 1; ++slab) {
     if (slab < slabs) load_slab(slab);
@@ -100,14 +101,15 @@ __global__ void __launch_bounds__(Core::kThreads)
     core.multiply(stage.a, stage.b, is_masked ? &results[slab % kStages] : nullptr, p.activation, sums);
   }
 
+  const auto ready = epilogue.ready();
   core.for_each_quad([&](int tile_row, int tile_column, const Quad& quad) {
     if (row + tile_row < p.size.m && column + tile_column < p.size.n)
-      epilogue.quad(quad_place(row + tile_row, column + tile_column, p.size.n), quad);
+      ready.quad(quad_place(row + tile_row, column + tile_column, p.size.n), quad);
   });
   if (sums == RowSums::kNo) return;
   if constexpr (Epilogue::kSums == RowSums::kYes) {
     core.for_each_row_sum([&](int tile_row, float sum) {
-      if (row + tile_row < p.size.m) epilogue.row_sum(row + tile_row, sum);
+      if (row + tile_row < p.size.m) ready.row_sum(row + tile_row, sum);
     });
   }
 }

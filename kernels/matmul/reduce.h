@@ -19,7 +19,7 @@ struct PartialEpilogue {
   float* workspace;  // [slice][...], PartialLayout
   PartialLayout layout;
 
-  __device__ void prepare() const {}
+  __device__ __forceinline__ PartialEpilogue ready() const { return *this; }
   __device__ __forceinline__ float* slice() const { return workspace + blockIdx.z * layout.slice; }
   __device__ __forceinline__ void quad(const QuadPlace& place, const Quad& quad) const {
     store_vector(slice() + place.row * layout.row + place.column, quad);  // the padding too: nobody uses it
@@ -72,10 +72,14 @@ __global__ void __launch_bounds__(kReduceQuads* kReduceThreads)
   // Threads past the end stay for the barrier.
   const Quad sum = sum_of_slices(workspace + (exists ? place : 0), layout.slice, slices, count);
   if (warp_index() != 0 || !exists) return;
+  const auto ready = epilogue.ready();
   if (is_quad) {
-    epilogue.quad(quad_place(row, static_cast<int>(place % layout.row), size.n), sum);
+    ready.quad(quad_place(row, static_cast<int>(place % layout.row), size.n), sum);
   } else if constexpr (Epilogue::kSums == RowSums::kYes) {
-    for (int i = 0; i < count; ++i) epilogue.row_sum(row + i, sum[i]);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      if (i < count) ready.row_sum(row + i, sum[i]);
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // fp32 arithmetic with one rounding an operation, in the order it is written. nvcc contracts a product and a sum into a
-// fused multiply-add; the CPU's code is compiled without (-ffp-contract=off), so where a kernel promises the CPU's bytes
-// it computes in Ieee instead of float and the formula reads the same in both.
+// fused multiply-add; the CPU's code is compiled without (-ffp-contract=off), so where a kernel promises the CPU's
+// bytes it computes in Ieee instead of float and the formula reads the same in both.
 
 #include "kernels/simt/cuda.h"
 
