@@ -11,6 +11,8 @@
 // Bytes: problem.bytes(), and twice the partial sums. 2*rows*in*units FLOPs. Bound by memory up to about 180 rows in
 // bf16 (ridge 184 FLOP/byte), and for all 1 x 1 convolutions of less than about 400 channels.
 
+#include <algorithm>
+
 #include "kernels/dense/checks.h"
 #include "kernels/dense/dense.h"
 #include "kernels/matmul/launch.h"
@@ -67,10 +69,12 @@ Verdict dense_supports(const DenseProblem& problem, DType type) {
     return Verdict::no(std::string("no dense layer of ") + name_of(type));
   if (problem.rows < 1 || problem.in < 1 || problem.units < 1)
     return Verdict::no("rows, inputs and units must be 1 or more");
-  // Tiles overhang by up to 127, slabs by up to 4 x 64.
-  constexpr int kMost = (1 << 30);
+  constexpr int kMost = 1 << 30;  // tiles and slabs overhang, and indices within a size are ints
   if (problem.rows > kMost || problem.in > kMost || problem.units > kMost)
     return Verdict::no("more than 2^30 rows, inputs or units");
+  constexpr std::int64_t kMostElements = std::int64_t{1} << 36;  // a grid has 2^31 blocks
+  if (std::max({problem.src_elements(), problem.weight_elements(), problem.dst_elements()}) > kMostElements)
+    return Verdict::no("more than 2^36 elements in an array");
   constexpr int kMostSlices = 65535;
   if (problem.plan && (problem.plan->slices < 1 || problem.plan->slices > kMostSlices))
     return Verdict::no("a plan has 1 to 65535 slices");

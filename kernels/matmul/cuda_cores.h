@@ -45,6 +45,7 @@ struct CudaCores {
   static constexpr Layout kA = Direction::kA, kB = Direction::kB;
   static constexpr int kM = kTileM, kN = kTileN, kK = 16, kStages = kStageCount;
   static constexpr int kThreads = kThreadsM * kThreadsN;
+  static constexpr int kBlocks = kM * kN / kThreads > 16 ? 1 : 2;  // of a multiprocessor, that registers must do for
   static constexpr int kQuadsM = kM / kThreadsM / 4, kQuadsN = kN / kThreadsN / 4;  // of a thread
   static_assert(kQuadsM * 4 * kThreadsM == kM && kQuadsN * 4 * kThreadsN == kN, "whole quads");
   static_assert(kThreadsM % 4 == 0 && kThreadsN % 8 == 0, "a warp is 4 x 8 threads");

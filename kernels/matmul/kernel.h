@@ -59,7 +59,7 @@ struct Stage {
 };
 
 template <class Core, Access kAccess, class Epilogue>
-__global__ void __launch_bounds__(Core::kThreads)
+__global__ void __launch_bounds__(Core::kThreads, Core::kBlocks)
     matmul_kernel(MatmulOperands<typename Core::Element> p, Epilogue epilogue) {
   using ATile = typename Core::ATile;
   constexpr int kStages = Core::kStages;

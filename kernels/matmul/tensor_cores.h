@@ -30,6 +30,7 @@ struct TensorCores {
   static constexpr Layout kA = Direction::kA, kB = Direction::kB;
   static constexpr int kM = kTileM, kN = kTileN, kK = kTileK, kStages = kStageCount;
   static constexpr int kThreads = kWarpsM * kWarpsN * kWarpSize;
+  static constexpr int kBlocks = kThreads == 256 ? 2 : 3;  // of a multiprocessor, that registers must do for
   static constexpr int kBlocksM = kM / kWarpsM / 16, kBlocksN = kN / kWarpsN / 8;  // of a warp, 16 x 8 each
   static_assert(kBlocksM * 16 * kWarpsM == kM && kBlocksN * 8 * kWarpsN == kN && kK % 16 == 0, "whole blocks");
   static_assert(kBlocksN % 2 == 0, "blocks of eight columns are loaded and stored in twos");

@@ -165,7 +165,13 @@ TEST_F(DenseForwardTraffic, IsWhatTheBytesNeed) {
 
 TEST(DenseSupports, SaysNoWithTheReason) {
   EXPECT_TRUE(dense_supports({.rows = 1, .in = 1, .units = 1}, DType::kF32));
-  EXPECT_TRUE(dense_supports({.rows = 1 << 30, .in = 1 << 30, .units = 1 << 30}, DType::kBf16));
+  EXPECT_TRUE(dense_supports({.rows = 1 << 30, .in = 64, .units = 64}, DType::kBf16));
+  constexpr int kMany = 1 << 18;
+  EXPECT_TRUE(dense_supports({.rows = kMany, .in = kMany, .units = kMany}, DType::kBf16));
+  for (const DenseProblem& p :
+       {DenseProblem{.rows = kMany, .in = kMany + 1}, DenseProblem{.in = kMany, .units = kMany + 1},
+        DenseProblem{.rows = kMany + 1, .units = kMany}})
+    EXPECT_THAT(dense_supports(p, DType::kF32).reason(), HasSubstr("2^36"));
   EXPECT_THAT(dense_supports({}, DType::kU8).reason(), HasSubstr("uint8"));
   for (const DenseProblem& p : {DenseProblem{.rows = 0}, DenseProblem{.in = 0}, DenseProblem{.units = -1}})
     EXPECT_THAT(dense_supports(p, DType::kF32).reason(), HasSubstr("1 or more"));
