@@ -188,9 +188,11 @@ void Machine::enter(boost::context::detail::transfer_t from) {
   machine.scheduler_ = from.fctx;
   machine.call_(machine.call_context_);
   Fiber& f = machine.fiber();
-  if (!f.groups.empty() || !f.open_group.empty()) {
-    const AsyncCopy& copy = f.groups.empty() ? f.open_group.front() : f.groups.front().front();
-    machine.fault(FaultKind::kUnfinishedAsync, "the thread ends while a copy of its is on the way", copy.caller);
+  if (!f.open_group.empty()) f.groups.push_back(std::move(f.open_group));
+  for (const auto& group : f.groups) {  // an empty group is on no way: pipelines commit them to keep count
+    if (!group.empty())
+      machine.fault(FaultKind::kUnfinishedAsync, "the thread ends while a copy of its is on the way",
+                    group.front().caller);
   }
   f.state = Fiber::State::kDone;
   machine.yield();
