@@ -10,5 +10,7 @@ constexpr int kShortRow = 64, kMiddleRow = 256, kLongestWarpRow = 1024;
 constexpr int kWarpsOfRows = 4;
 /// Threads of the block that works on one longer row.
 constexpr int kThreadsOfRow = 256;
+/// Such blocks an SM should hold: 64 registers a thread. Without it ptxas aims at 32 and spills.
+constexpr int kBlocksOfRow = 4;
 
 }  // namespace cudacards

@@ -122,7 +122,7 @@ __global__ void __launch_bounds__(kWarpBlock)
 }
 
 template <class T, int kVector>
-__global__ void __launch_bounds__(kThreadsOfRow)
+__global__ void __launch_bounds__(kThreadsOfRow, kBlocksOfRow)
     softmax_loss_block_kernel(SoftmaxLossProblem p, SoftmaxLossArgs args, const T* logits, T* diff_logits) {
   const std::int64_t row = blockIdx.x;
   const int rows = counted_rows(p, args.rows);
