@@ -18,11 +18,11 @@ namespace {
 /// Rows r of src and diff_dst at `first`, as far as there are some.
 template <class T, int V>
 struct RowPairs {
-  Vec<T, V> x[kRowsAtOnce], g[kRowsAtOnce];
+  Vec<T, V> x[kPairsAtOnce], g[kPairsAtOnce];
 
   __device__ __forceinline__ RowPairs(const T* src, const T* diff_dst, std::int64_t first, std::int64_t step, int rows) {
 #pragma unroll
-    for (int r = 0; r < kRowsAtOnce; ++r) {
+    for (int r = 0; r < kPairsAtOnce; ++r) {
       if (r >= rows) continue;
       x[r] = load_vector<V>(src + first + r * step);
       g[r] = load_vector<V>(diff_dst + first + r * step);
@@ -30,9 +30,9 @@ struct RowPairs {
   }
 };
 
-/// How many of the rows row, row + lanes, ... are before `end`, at most kRowsAtOnce.
+/// How many of the rows row, row + lanes, ... are before `end`, at most kPairsAtOnce.
 __device__ __forceinline__ int rows_at(std::int64_t row, std::int64_t end, int lanes) {
-  return static_cast<int>(min((end - row + lanes - 1) / lanes, std::int64_t{kRowsAtOnce}));
+  return static_cast<int>(min((end - row + lanes - 1) / lanes, std::int64_t{kPairsAtOnce}));
 }
 
 /// diff_dst behind the activation: forward's own arithmetic decides, rounded to dst's type (5.999 is 6 in bf16).
@@ -43,7 +43,7 @@ __device__ __forceinline__ float masked(const Affine<V>& f, int v, Activation ac
 }
 
 template <class T, int V, BatchNormStatistics kStatistics>
-__global__ void __launch_bounds__(kBatchNormThreads)
+__global__ void __launch_bounds__(kBatchNormThreads, kBackwardBlocks)
     batch_norm_backward_sums_kernel(BatchNormProblem p, SlabGeometry g, const T* src, const T* diff_dst, NormArgs args,
                                     float* partial) {
   struct Shared {
@@ -58,11 +58,11 @@ __global__ void __launch_bounds__(kBatchNormThreads)
   if (at.works) {
     const Affine<V> f = affine_of(block.table, at.column);
     const std::int64_t step = std::int64_t{g.lanes} * p.channels;
-    for (std::int64_t row = at.first_row; row < at.end_row; row += std::int64_t{g.lanes} * kRowsAtOnce) {
+    for (std::int64_t row = at.first_row; row < at.end_row; row += std::int64_t{g.lanes} * kPairsAtOnce) {
       const int rows = rows_at(row, at.end_row, g.lanes);
       const RowPairs<T, V> in(src, diff_dst, row * p.channels + at.channel, step, rows);
 #pragma unroll
-      for (int r = 0; r < kRowsAtOnce; ++r) {
+      for (int r = 0; r < kPairsAtOnce; ++r) {
         if (r >= rows) continue;
 #pragma unroll
         for (int v = 0; v < V; ++v) {
@@ -126,7 +126,7 @@ __device__ __forceinline__ void fill_means(const BatchNormProblem& p, const Slab
 
 /// `sums` is read with the batch's statistics only.
 template <class T, int V, BatchNormStatistics kStatistics>
-__global__ void __launch_bounds__(kBatchNormThreads)
+__global__ void __launch_bounds__(kBatchNormThreads, kBackwardBlocks)
     batch_norm_backward_data_kernel(BatchNormProblem p, SlabGeometry g, const T* src, const T* diff_dst, NormArgs args,
                                     const float* sums, GradMode mode, T* diff_src) {
   constexpr bool kCentres = kStatistics == BatchNormStatistics::kBatch;
@@ -148,12 +148,12 @@ __global__ void __launch_bounds__(kBatchNormThreads)
     if constexpr (kCentres) slope[v] = block.means.slope.at(v, at.column);
   }
   const std::int64_t step = std::int64_t{g.lanes} * p.channels;
-  for (std::int64_t row = at.first_row; row < at.end_row; row += std::int64_t{g.lanes} * kRowsAtOnce) {
+  for (std::int64_t row = at.first_row; row < at.end_row; row += std::int64_t{g.lanes} * kPairsAtOnce) {
     const int rows = rows_at(row, at.end_row, g.lanes);
     const std::int64_t first = row * p.channels + at.channel;
     const RowPairs<T, V> in(src, diff_dst, first, step, rows);
 #pragma unroll
-    for (int r = 0; r < kRowsAtOnce; ++r) {
+    for (int r = 0; r < kPairsAtOnce; ++r) {
       if (r >= rows) continue;
       Vec<T, V> out = {};
       if (mode == GradMode::kAccumulate) out = load_vector<V>(diff_src + first + r * step);

@@ -21,6 +21,8 @@ namespace cudacards {
 
 constexpr int kBatchNormThreads = kBatchNormTuning.threads;
 constexpr int kRowsAtOnce = kBatchNormTuning.rows_at_once;
+constexpr int kPairsAtOnce = kBatchNormTuning.pairs_at_once;
+constexpr int kBackwardBlocks = kBatchNormTuning.backward_blocks;
 
 /// Channels that one load moves: 16 bytes of them where they divide C, else one.
 constexpr int batch_norm_vector(int channels, DType type) {
