@@ -33,12 +33,12 @@ Status batch_norm_training(const BatchNormProblem& problem, DType type, const Ba
                            Stream stream);
 
 struct BatchNormInferenceArgs {
-  const void* src = nullptr;          // (rows, C)
-  const float* gamma = nullptr;       // (C)
-  const float* beta = nullptr;        // (C)
-  const float* mean = nullptr;        // (C), running
-  const float* variance = nullptr;    // (C), running
-  void* dst = nullptr;                // (rows, C); may be src's memory
+  const void* src = nullptr;        // (rows, C)
+  const float* gamma = nullptr;     // (C)
+  const float* beta = nullptr;      // (C)
+  const float* mean = nullptr;      // (C), running
+  const float* variance = nullptr;  // (C), running
+  void* dst = nullptr;              // (rows, C); may be src's memory
 };
 /// The same with the running statistics: inference, and the forward pass of a frozen layer.
 Status batch_norm_inference(const BatchNormProblem& problem, DType type, const BatchNormInferenceArgs& args,

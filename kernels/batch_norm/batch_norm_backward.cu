@@ -1,6 +1,7 @@
 // g = diff_dst * activation'(y), y = activation((src - mean) * scale + beta) rounded as dst was, scale = gamma * rstd
 // diff_beta = sum g; diff_gamma = rstd * sum g * (src - mean)
-// diff_src = scale * (g - diff_beta / rows - (src - mean) * rstd * diff_gamma / rows), with running statistics scale * g
+// diff_src = scale * (g - diff_beta / rows - (src - mean) * rstd * diff_gamma / rows), with running statistics scale *
+// g
 //
 //   sums:   a thread a column of 16 bytes (slab.h), two sums a channel in registers, lanes merged in shared memory;
 //           then 16 lanes a channel add up the slabs
@@ -20,7 +21,8 @@ template <class T, int V>
 struct RowPairs {
   Vec<T, V> x[kPairsAtOnce], g[kPairsAtOnce];
 
-  __device__ __forceinline__ RowPairs(const T* src, const T* diff_dst, std::int64_t first, std::int64_t step, int rows) {
+  __device__ __forceinline__ RowPairs(const T* src, const T* diff_dst, std::int64_t first, std::int64_t step,
+                                      int rows) {
 #pragma unroll
     for (int r = 0; r < kPairsAtOnce; ++r) {
       if (r >= rows) continue;
@@ -175,9 +177,9 @@ template <class T, int V, BatchNormStatistics kStatistics>
 Status start_sums(const BatchNormProblem& p, const BatchNormBackwardArgs& args, Stream stream) {
   const SlabGeometry g = reduce_geometry(p, V);
   auto* partial = static_cast<float*>(args.workspace);
-  const Status status = launch(batch_norm_backward_sums_kernel<T, V, kStatistics>, slab_grid(g, stream), p, g,
-                               static_cast<const T*>(args.src), static_cast<const T*>(args.diff_dst), norm_of(args),
-                               partial);
+  const Status status =
+      launch(batch_norm_backward_sums_kernel<T, V, kStatistics>, slab_grid(g, stream), p, g,
+             static_cast<const T*>(args.src), static_cast<const T*>(args.diff_dst), norm_of(args), partial);
   if (!status) return status;
   return launch(batch_norm_finish_sums_kernel<kStatistics>, finish_grid(p, stream), p, g,
                 FinishArgs{partial, args.spread, final_sums(p, g, args.workspace), args.diff_gamma, args.diff_beta,
@@ -186,9 +188,8 @@ Status start_sums(const BatchNormProblem& p, const BatchNormBackwardArgs& args, 
 
 template <class T, int V, BatchNormStatistics kStatistics>
 Status start_data(const BatchNormProblem& p, const BatchNormBackwardArgs& args, Stream stream) {
-  const float* sums = kStatistics == BatchNormStatistics::kBatch
-                          ? final_sums(p, reduce_geometry(p, V), args.workspace)
-                          : nullptr;
+  const float* sums =
+      kStatistics == BatchNormStatistics::kBatch ? final_sums(p, reduce_geometry(p, V), args.workspace) : nullptr;
   const SlabGeometry g = stream_geometry(p, V);
   return launch(batch_norm_backward_data_kernel<T, V, kStatistics>, slab_grid(g, stream), p, g,
                 static_cast<const T*>(args.src), static_cast<const T*>(args.diff_dst), norm_of(args), sums,

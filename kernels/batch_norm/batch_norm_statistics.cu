@@ -10,8 +10,8 @@
 // where that sample is an outlier (a mostly dead ReLU channel); a second pass over memory would read src twice. Four
 // rows at a time keep the division of Welford's update off all but every fourth row, and four loads on their way.
 //
-// Reads rows * C elements once, 4.5 FLOPs each: memory. The partial numbers are 8 bytes * slabs * C, at most 528 blocks'.
-// The order of every sum follows from rows and C alone.
+// Reads rows * C elements once, 4.5 FLOPs each: memory. The partial numbers are 8 bytes * slabs * C, at most 528
+// blocks'. The order of every sum follows from rows and C alone.
 
 #include "kernels/batch_norm/kernels.h"
 #include "kernels/batch_norm/lanes.h"

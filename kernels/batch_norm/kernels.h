@@ -31,10 +31,8 @@ inline LaunchConfig slab_grid(const SlabGeometry& g, Stream stream) {
 }
 inline LaunchConfig finish_grid(const BatchNormProblem& p, Stream stream) {
   const int blocks = (p.channels + kFinishColumns - 1) / kFinishColumns;
-  return {.grid = dim3(static_cast<unsigned>(blocks)),
-          .block = dim3(kFinishThreads),
-          .shared_bytes = 0,
-          .stream = stream};
+  return {
+      .grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(kFinishThreads), .shared_bytes = 0, .stream = stream};
 }
 
 }  // namespace cudacards

@@ -163,7 +163,7 @@ __device__ __forceinline__ float rstd_of(float spread, float epsilon) {
 }
 
 struct NormArgs {
-  const float* gamma;   // (C), as the three others
+  const float* gamma;  // (C), as the three others
   const float* beta;
   const float* mean;
   const float* spread;  // rstd or variance
@@ -175,7 +175,9 @@ struct Affine {
 
   /// From the mean outwards, so that a mean far from zero costs no digits. Rounded the same wherever it is computed:
   /// the backward pass finds forward's mask by it.
-  __device__ __forceinline__ float operator()(int v, float x) const { return __fmaf_rn(x - mean[v], scale[v], beta[v]); }
+  __device__ __forceinline__ float operator()(int v, float x) const {
+    return __fmaf_rn(x - mean[v], scale[v], beta[v]);
+  }
 };
 
 template <int V>

@@ -1,6 +1,7 @@
 // metrics += { sum of row_loss, rows, rows of rank 0, rows of rank below 5 } over the first `rows` rows.
 //
-//   thread t of one block adds rows t, t + 256, t + 512, ...; then thread t adds thread t + 128's sum, t + 64's, ... t + 1's
+//   thread t of one block adds rows t, t + 256, t + 512, ...; then thread t adds thread t + 128's sum, t + 64's, ... t
+//   + 1's
 //
 // Doubles: the losses of an epoch are millions of terms, and 256 rows are two additions a thread, cheap on any GPU. The
 // order depends on nothing but `rows`: the same bytes on every machine. Reads 8 bytes a row; the latency of the launch

@@ -50,7 +50,7 @@ class WarpRow {
         others...);
   }
 
-  /// What the row's threads have read so far may be overwritten by any of them.
+  /// After a reduction: what the row's threads read before it may be overwritten by any of them.
   __device__ __forceinline__ void sync() const { __syncwarp(); }
   __device__ __forceinline__ bool is_first_thread() const { return lane_index() == 0; }
   __device__ __forceinline__ float sum(float x) const { return warp_sum(x); }
@@ -97,7 +97,7 @@ class BlockRow {
     }
   }
 
-  __device__ __forceinline__ void sync() const { __syncthreads(); }
+  __device__ __forceinline__ void sync() const {}  // the reduction's barriers have seen to it
   __device__ __forceinline__ bool is_first_thread() const { return threadIdx.x == 0; }
   __device__ __forceinline__ float sum(float x) const { return block_sum(x, scratch_.of_float); }
   __device__ __forceinline__ float max(float x) const {

@@ -36,7 +36,8 @@ __device__ __forceinline__ void softmax_backward_of(const Row& dst, const Row& d
   float sum = 0.0f;
   dst.each([&](int, float y, float g) { sum += y * g; }, diff_dst);
   sum = dst.sum(sum);
-  dst.write(mode, diff_src, [&](int, float y, float g) { return y * (g - sum); }, diff_dst);
+  dst.write(
+      mode, diff_src, [&](int, float y, float g) { return y * (g - sum); }, diff_dst);
 }
 
 constexpr int kWarpBlock = kWarpsOfRows * kWarpSize;
@@ -79,10 +80,8 @@ LaunchConfig warp_a_row(const SoftmaxProblem& p, Stream stream) {
   return {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(kWarpBlock), .shared_bytes = 0, .stream = stream};
 }
 LaunchConfig block_a_row(const SoftmaxProblem& p, Stream stream) {
-  return {.grid = dim3(static_cast<unsigned>(p.rows)),
-          .block = dim3(kThreadsOfRow),
-          .shared_bytes = 0,
-          .stream = stream};
+  return {
+      .grid = dim3(static_cast<unsigned>(p.rows)), .block = dim3(kThreadsOfRow), .shared_bytes = 0, .stream = stream};
 }
 
 template <class T>

@@ -45,7 +45,8 @@ template <class Row>
 __device__ __forceinline__ int rank_of_label(const Row& x, int label, float of_label) {
   int rank = 0;
   x.each([&](int i, float score) {
-    rank += i != label && (!(score <= of_label) || (score == of_label && i < label)) ? 1 : 0;
+    const bool beats = i < label ? !(score < of_label) : i > label && !(score <= of_label);
+    rank += beats ? 1 : 0;
   });
   return x.sum(rank);
 }
@@ -151,8 +152,7 @@ Status start(const SoftmaxLossProblem& p, const SoftmaxLossArgs& args, Stream st
   if (p.classes <= kMiddleRow) return go(softmax_loss_warp_kernel<T, kMiddleRow / kWarpSize>, blocks, kWarpBlock);
   if (p.classes <= kLongestWarpRow)
     return go(softmax_loss_warp_kernel<T, kLongestWarpRow / kWarpSize>, blocks, kWarpBlock);
-  if (p.classes % kRowVector<T> == 0)
-    return go(softmax_loss_block_kernel<T, kRowVector<T>>, p.batch, kThreadsOfRow);
+  if (p.classes % kRowVector<T> == 0) return go(softmax_loss_block_kernel<T, kRowVector<T>>, p.batch, kThreadsOfRow);
   return go(softmax_loss_block_kernel<T, 1>, p.batch, kThreadsOfRow);
 }
 

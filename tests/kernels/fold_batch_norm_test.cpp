@@ -72,7 +72,8 @@ Expected expected_of(const FoldBatchNormProblem& p, const Layers& in, Bias bias)
     e.bias.value.push_back((before - mean[k]) * scale + beta[k]);
     e.bias.magnitude.push_back((std::abs(before) + std::abs(mean[k])) * std::abs(scale) + std::abs(beta[k]));
     for (std::int64_t i = 0; i < p.per_filter; ++i) {
-      e.weights.value.push_back(weights[k * static_cast<std::size_t>(p.per_filter) + static_cast<std::size_t>(i)] * scale);
+      e.weights.value.push_back(weights[k * static_cast<std::size_t>(p.per_filter) + static_cast<std::size_t>(i)] *
+                                scale);
       e.weights.magnitude.push_back(std::abs(e.weights.value.back()));
     }
   }
@@ -84,9 +85,12 @@ class FoldBatchNorm : public KernelTest, public ::testing::WithParamInterface<Fo
 template <class T>
 void expect_folded(FoldBatchNormProblem p) {
   const std::int64_t k = p.filters;
-  Layers in{random_numbers<float>(p.elements(), -1, 1, 61), random_numbers<float>(k, -1, 1, 62),
-            random_numbers<float>(k, -2, 2, 63),            random_numbers<float>(k, -1, 1, 64),
-            random_numbers<float>(k, -1, 1, 65),            random_numbers<float>(k, 0.1f, 2, 66)};
+  Layers in{random_numbers<float>(p.elements(), -1, 1, 61),
+            random_numbers<float>(k, -1, 1, 62),
+            random_numbers<float>(k, -2, 2, 63),
+            random_numbers<float>(k, -1, 1, 64),
+            random_numbers<float>(k, -1, 1, 65),
+            random_numbers<float>(k, 0.1f, 2, 66)};
   for (const Bias bias : {Bias::kNone, Bias::kGiven}) {
     const Expected expected = expected_of(p, in, bias);
     Folded<T> folded;
@@ -104,9 +108,12 @@ void expect_folded(FoldBatchNormProblem p) {
   }
 
   p.epsilon = 0.25f;
-  in = {random_integers<float>(p.elements(), -3, 3, 67), random_integers<float>(k, -3, 3, 68),
-        random_integers<float>(k, -2, 2, 69),            random_integers<float>(k, -3, 3, 70),
-        random_integers<float>(k, -3, 3, 71),            std::vector<float>(static_cast<std::size_t>(k), 3.75f)};
+  in = {random_integers<float>(p.elements(), -3, 3, 67),
+        random_integers<float>(k, -3, 3, 68),
+        random_integers<float>(k, -2, 2, 69),
+        random_integers<float>(k, -3, 3, 70),
+        random_integers<float>(k, -3, 3, 71),
+        std::vector<float>(static_cast<std::size_t>(k), 3.75f)};
   const Expected expected = expected_of(p, in, Bias::kGiven);
   const Folded<T> folded = fold<T>(p, in);
   EXPECT_TRUE(exact(in_float(folded.weights), expected.weights.value, kTypeOf<T>));

@@ -1,4 +1,5 @@
-// The loss kernel against host/ops/softmax_loss.h's definition in double: loss, gradient, ranks and winners of each row.
+// The loss kernel against host/ops/softmax_loss.h's definition in double: loss, gradient, ranks and winners of each
+// row.
 
 #include "kernels/softmax_loss/softmax_loss.h"
 
@@ -40,7 +41,8 @@ TEST(SoftmaxLossProblem, CountsBytes) {
 
 TEST(SoftmaxLossLauncher, RefusesUnalignedMemoryAndStartsNothingForNoRows) {
   alignas(16) float memory[8] = {};
-  EXPECT_THAT(softmax_loss({.classes = 2}, DType::kF32, {.logits = memory + 1}, nullptr).reason(), HasSubstr("aligned"));
+  EXPECT_THAT(softmax_loss({.classes = 2}, DType::kF32, {.logits = memory + 1}, nullptr).reason(),
+              HasSubstr("aligned"));
   EXPECT_THAT(
       softmax_loss({.classes = 2}, DType::kF32, {.logits = memory, .diff_logits = memory + 1}, nullptr).reason(),
       HasSubstr("aligned"));
@@ -72,8 +74,8 @@ Results<T> on_device(const SoftmaxLossProblem& p, const std::vector<T>& logits, 
                      std::optional<int> rows = {}, Gradient gradient = Gradient::kApart) {
   const auto batch = static_cast<std::size_t>(p.batch);
   DeviceArray<T> x(logits, "logits"), diff(logits.size(), "diff_logits");
-  DeviceArray<std::int32_t> y(labels, "labels"), count(std::vector{rows.value_or(0)}, "rows"), rank(batch, "label_rank"),
-      winner(batch, "winner");
+  DeviceArray<std::int32_t> y(labels, "labels"), count(std::vector{rows.value_or(0)}, "rows"),
+      rank(batch, "label_rank"), winner(batch, "winner");
   DeviceArray<float> loss(batch, "row_loss");
   CUDACARDS_EXPECT_RUNS(softmax_loss(p, kTypeOf<T>,
                                      {.logits = x.data(),
@@ -94,7 +96,8 @@ Results<T> on_device(const SoftmaxLossProblem& p, const std::vector<T>& logits, 
 
 std::vector<std::int32_t> some_labels(const SoftmaxLossProblem& p) {
   std::vector<std::int32_t> labels;
-  for (std::int64_t row = 0; row < p.batch; ++row) labels.push_back(static_cast<std::int32_t>((row * 29 + 1) % p.classes));
+  for (std::int64_t row = 0; row < p.batch; ++row)
+    labels.push_back(static_cast<std::int32_t>((row * 29 + 1) % p.classes));
   labels[0] = static_cast<std::int32_t>(p.classes - 1);
   return labels;
 }
@@ -232,7 +235,8 @@ void expect_exact_gradients(int classes) {
   const Results<T> results = on_device(p, std::vector<T>(static_cast<std::size_t>(p.elements()), T(7.0f)), labels);
   for (std::size_t i = 0; i < results.diff.size(); ++i) {
     const auto n = static_cast<std::size_t>(classes);
-    const float target = 0.5f / static_cast<float>(classes) + (i % n == static_cast<std::size_t>(labels[i / n]) ? 0.5f : 0);
+    const float target =
+        0.5f / static_cast<float>(classes) + (i % n == static_cast<std::size_t>(labels[i / n]) ? 0.5f : 0);
     const T expected((1.0f / static_cast<float>(classes) - target) / 4);
     ASSERT_EQ(static_cast<float>(results.diff[i]), static_cast<float>(expected));
   }
@@ -257,7 +261,7 @@ TEST_F(SoftmaxLossRows, AMinusInfinityIsAClassThatCannotBe) {
   const auto results = on_device<float>({.batch = 1, .classes = 3}, {1, -kInfinity, 1}, {0});
   EXPECT_FLOAT_EQ(results.loss[0], std::log(2.0f));
   EXPECT_THAT(results.diff, ElementsAre(-0.5f, 0.0f, 0.5f));
-  for (const float smoothing : {0.0f, 0.1f})
+  for (const float smoothing : {0.0f, 0.1f, 1.0f})
     EXPECT_EQ(on_device<float>({.batch = 1, .classes = 3, .smoothing = smoothing}, {1, -kInfinity, 1}, {1}).loss[0],
               kInfinity);
 }

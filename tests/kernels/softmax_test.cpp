@@ -39,13 +39,13 @@ TEST(SoftmaxLauncher, RefusesUnalignedMemoryAndStartsNothingForNothing) {
   EXPECT_THAT(softmax({.classes = 0}, DType::kF32, {}, nullptr).reason(), HasSubstr("softmax: a row"));
   EXPECT_TRUE(softmax({.rows = 0}, DType::kF32, {}, nullptr));
   for (int which = 0; which < 3; ++which) {
-    EXPECT_THAT(softmax_backward(p, DType::kF32,
-                                 {.dst = memory + (which == 0),
-                                  .diff_dst = memory + (which == 1),
-                                  .diff_src = memory + (which == 2)},
-                                 nullptr)
-                    .reason(),
-                HasSubstr("aligned"));
+    EXPECT_THAT(
+        softmax_backward(
+            p, DType::kF32,
+            {.dst = memory + (which == 0), .diff_dst = memory + (which == 1), .diff_src = memory + (which == 2)},
+            nullptr)
+            .reason(),
+        HasSubstr("aligned"));
   }
   EXPECT_THAT(softmax_backward(p, DType::kU8, {}, nullptr).reason(), HasSubstr("softmax_backward: no softmax"));
   EXPECT_TRUE(softmax_backward({.rows = 0}, DType::kF32, {}, nullptr));
@@ -155,8 +155,8 @@ void expect_a_bounded_gradient(const SoftmaxProblem& p) {
     for (std::size_t i = first; i < end; ++i) sum += std::abs(y[i] * g[i]);
     for (std::size_t i = first; i < end; ++i) expected.magnitude.push_back(y[i] * (std::abs(g[i]) + sum));
   }
-  EXPECT_TRUE(within_bound(in_float(backward_on_device(p, dst, diff_dst, GradMode::kOverwrite, {})), expected,
-                           kTypeOf<T>, 2));
+  EXPECT_TRUE(
+      within_bound(in_float(backward_on_device(p, dst, diff_dst, GradMode::kOverwrite, {})), expected, kTypeOf<T>, 2));
 }
 
 TEST_P(SoftmaxKernel, HasABoundedGradient) {
@@ -166,13 +166,15 @@ TEST_P(SoftmaxKernel, HasABoundedGradient) {
 
 // One element; the head's 53 classes; ImageNet's 1000; either side of every bound between kernels; rows in memory of a
 // slab of 256 threads, with and without vectors, ragged and more than one slab; primes.
-INSTANTIATE_TEST_SUITE_P(
-    Rows, SoftmaxKernel,
-    ::testing::Values(SoftmaxProblem{1, 1}, SoftmaxProblem{2, 2}, SoftmaxProblem{9, 31}, SoftmaxProblem{5, 53},
-                      SoftmaxProblem{4, 64}, SoftmaxProblem{5, 65}, SoftmaxProblem{3, 256}, SoftmaxProblem{3, 257},
-                      SoftmaxProblem{2, 1000}, SoftmaxProblem{1, 1024}, SoftmaxProblem{2, 1025},
-                      SoftmaxProblem{3, 1032}, SoftmaxProblem{2, 2052}, SoftmaxProblem{1, 4111}),
-    [](const auto& info) { return std::to_string(info.param.rows) + "x" + std::to_string(info.param.classes); });
+INSTANTIATE_TEST_SUITE_P(Rows, SoftmaxKernel,
+                         ::testing::Values(SoftmaxProblem{1, 1}, SoftmaxProblem{2, 2}, SoftmaxProblem{9, 31},
+                                           SoftmaxProblem{5, 53}, SoftmaxProblem{4, 64}, SoftmaxProblem{5, 65},
+                                           SoftmaxProblem{3, 256}, SoftmaxProblem{3, 257}, SoftmaxProblem{2, 1000},
+                                           SoftmaxProblem{1, 1024}, SoftmaxProblem{2, 1025}, SoftmaxProblem{3, 1032},
+                                           SoftmaxProblem{2, 2052}, SoftmaxProblem{1, 4111}),
+                         [](const auto& info) {
+                           return std::to_string(info.param.rows) + "x" + std::to_string(info.param.classes);
+                         });
 
 class SoftmaxRows : public KernelTest {};
 
