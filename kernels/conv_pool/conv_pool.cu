@@ -26,11 +26,32 @@ Status refused(const char* function, const std::string& reason) {
 bool fits_tensor_cores(const ConvPoolProblem& p, DType type) { return type == DType::kBf16 && p.conv.k % 8 == 0; }
 
 int weights_splits(const ConvPoolProblem& p, DType type) {
-  const bool tensor = conv_pool_backward_weights_path(p, type) == ConvPoolPath::kTensorCores;
-  const std::int64_t tiles = tensor ? conv_pool::weights_tensor_tiles(p) : conv_pool::weights_simt_tiles(p);
-  const std::int64_t blocks = tensor ? conv_pool::weights_tensor_blocks(p) : conv_pool::weights_simt_blocks(p);
-  const std::int64_t wanted = std::max<std::int64_t>(1, conv_pool::kTuning[0].weights_gradient_blocks / blocks);
-  return static_cast<int>(std::min(tiles, wanted));
+  using namespace conv_pool;
+  const Tuning& tuning = kTuning[0];
+  const auto splits = [](std::int64_t tiles, std::int64_t wanted, std::int64_t blocks) {
+    return static_cast<int>(std::min(tiles, std::max<std::int64_t>(1, wanted / blocks)));
+  };
+  switch (conv_pool_backward_weights_path(p, type)) {
+    case ConvPoolPath::kTensorCores:
+      return splits(weights_tensor_tiles(p), tuning.weights_blocks, weights_tensor_blocks(p));
+    case ConvPoolPath::kNarrow:
+      return splits(weights_narrow_tiles(p), tuning.narrow_weights_blocks, weights_narrow_blocks(p));
+    case ConvPoolPath::kSimt:
+      break;
+  }
+  return splits(weights_simt_tiles(p), tuning.weights_blocks, weights_simt_blocks(p));
+}
+
+Status partial_sums(const ConvPoolProblem& p, DType type, int splits, const ConvPoolWeightsArgs& args, Stream stream) {
+  switch (conv_pool_backward_weights_path(p, type)) {
+    case ConvPoolPath::kTensorCores:
+      return conv_pool::backward_weights_tensor(p, splits, args, stream);
+    case ConvPoolPath::kNarrow:
+      return conv_pool::backward_weights_narrow(p, splits, args, stream);
+    case ConvPoolPath::kSimt:
+      break;
+  }
+  return conv_pool::backward_weights_simt(p, type, splits, args, stream);
 }
 
 }  // namespace
@@ -49,6 +70,7 @@ Verdict conv_pool_supports(const ConvPoolProblem& p, DType type) {
   // No tile has fewer than 8 x 8 pixels or 32 channels, so the number of blocks is bounded with the elements.
   if (std::int64_t{conv.h} * conv.w * channels > kMostElements)
     return Verdict::no("more than 2^31 - 1 elements in a picture");
+  if (conv.weight_elements() > kMostElements) return Verdict::no("more than 2^31 - 1 weights");
   const std::int64_t tiles = ((conv.h + 7) / 8 + std::int64_t{0}) * ((conv.w + 15) / 16) * conv.n;
   if (tiles * ((channels + 31) / 32) > kMostElements) return Verdict::no("more than 2^31 - 1 blocks");
   return Verdict::yes();
@@ -101,9 +123,9 @@ Verdict conv_pool_backward_weights_supports(const ConvPoolProblem& p, DType type
 }
 
 ConvPoolPath conv_pool_backward_weights_path(const ConvPoolProblem& p, DType type) {
-  return fits_tensor_cores(p, type) && p.conv.c % 8 == 0 && p.source == ConvPoolSource::kAsDst
-             ? ConvPoolPath::kTensorCores
-             : ConvPoolPath::kSimt;
+  if (!fits_tensor_cores(p, type)) return ConvPoolPath::kSimt;
+  if (p.conv.c <= 4) return ConvPoolPath::kNarrow;
+  return p.conv.c % 8 == 0 && p.source == ConvPoolSource::kAsDst ? ConvPoolPath::kTensorCores : ConvPoolPath::kSimt;
 }
 
 std::size_t conv_pool_workspace_bytes(const ConvPoolProblem& p, DType type) {
@@ -119,9 +141,7 @@ Status conv_pool_backward_weights(const ConvPoolProblem& p, DType type, const Co
   if (!is_aligned({args.src, args.diff_dst, args.dst, args.argmax, args.diff_weights, args.diff_bias, args.workspace}))
     return refused("conv_pool_backward_weights", "memory must be 16-byte aligned");
   const int splits = weights_splits(p, type);
-  const Status partial = conv_pool_backward_weights_path(p, type) == ConvPoolPath::kTensorCores
-                             ? conv_pool::backward_weights_tensor(p, splits, args, stream)
-                             : conv_pool::backward_weights_simt(p, type, splits, args, stream);
+  const Status partial = partial_sums(p, type, splits, args, stream);
   return partial ? conv_pool::reduce_weights(p, splits, args, stream) : partial;
 }
 

@@ -5,9 +5,9 @@
 // time. The gradient before the pool is never in memory: 10 x 10 pooled pixels x 16 filters go through registers and
 // are spread over 18 x 18 pixels of shared memory by the argmax, then it is the forward pass with flipped taps.
 //
-//   one of two stages               fetch (registers)     while the slab before is multiplied
-//   diff     18 x 18 x 16   10 KB   spread (to shared)    after it
-//   weights  9 x 16 x 64    18 KB   cp.async              beside it
+//   one of two stages               weights, diff_dst, dst, argmax: cp.async while the slab before is multiplied
+//   diff     18 x 18 x 16   11 KB   spread: after it, each thread the octet that it has copied
+//   weights  9 x 16 x 64    18 KB
 //
 // 8 warps, each 2 image rows x all channels (64 registers of sums). Weights lie as in memory (filter, tap, channel) and
 // are turned by ldmatrix.
@@ -27,7 +27,8 @@ constexpr int kWarps = kTileWindows;
 constexpr int kThreads = kWarps * kWarpSize;
 constexpr int kChunks = kSlab / kOctet;
 constexpr int kAcross = kTileWindows + 2;  // windows that touch the tile
-static_assert(kAcross * kAcross * kChunks <= kThreads, "one octet a thread");
+constexpr int kPitch = 12;                 // threads for a row of them: whole quarters of warps, for the banks
+static_assert(kAcross * kPitch * kChunks <= kThreads, "one octet a thread");
 
 template <int kChannels>
 struct Stage {
@@ -35,6 +36,12 @@ struct Stage {
   Tile<__nv_bfloat16, kTaps * kSlab, kChannels> weights;  // row tap * 16 + filter
 };
 constexpr int kStages = 2;
+
+template <int kChannels>
+struct Shared {
+  Stage<kChannels> stages[kStages];
+  OctetsOnTheWay<kThreads> octets;
+};
 
 struct Block {
   TileOrigin origin;
@@ -48,9 +55,9 @@ struct Carried {
   __device__ Carried() {
     const int thread = static_cast<int>(threadIdx.x);
     chunk = thread % kChunks;
-    row = thread / kChunks / kAcross - 1;
-    column = thread / kChunks % kAcross - 1;
-    any = thread < kAcross * kAcross * kChunks;
+    row = thread / kChunks / kPitch - 1;
+    column = thread / kChunks % kPitch - 1;
+    any = row <= kTileWindows && column <= kTileWindows;
   }
 };
 
@@ -61,7 +68,7 @@ __device__ __forceinline__ void spread(const PooledOctet& octet, const Carried& 
     const int y = 2 * carried.row + 1 + static_cast<int>(place / 2);
     const int x = 2 * carried.column + 1 + static_cast<int>(place % 2);
     if (y >= 0 && y < kHaloSide && x >= 0 && x < kHaloSide)
-      store_vector(tile.chunk(y * kHaloSide + x, carried.chunk), octet.at(place));
+      store_vector(tile.chunk(y, x, carried.chunk), octet.at(place));
   }
 }
 
@@ -69,16 +76,16 @@ template <int kChannels>
 __device__ __forceinline__ void copy_weights(const ConvPoolProblem& p, const Block& block, const __nv_bfloat16* weights,
                                              int first_filter, Stage<kChannels>& stage) {
   constexpr int kRowChunks = kChannels / kOctet;
+#pragma unroll 1  // unrolled, addresses are kept in registers that the sums need
   for (int i = static_cast<int>(threadIdx.x); i < kTaps * kSlab * kRowChunks; i += kThreads) {
     const int chunk = i % kRowChunks, row = i / kRowChunks;
     const int tap = row / kSlab, filter = first_filter + row % kSlab;
     const int channel = block.first_channel + chunk * kOctet;
     const bool exists = filter < p.conv.k && channel < p.conv.c;  // both are multiples of 8
     async_copy<16>(stage.weights.chunk(row, chunk),
-                   weights + (exists ? (std::int64_t{filter} * kTaps + tap) * p.conv.c + channel : 0),
+                   weights + (exists ? (filter * kTaps + tap) * p.conv.c + channel : 0),
                    exists ? Fill::kCopy : Fill::kZero);
   }
-  async_commit();
 }
 
 /// Four lanes, each with a row of a 4 x 4 matrix of words: afterwards each has a column.
@@ -142,39 +149,39 @@ __device__ __forceinline__ void store_row(const ConvPoolProblem& p, const float 
 }
 
 template <int kChannels>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     conv_pool_dgrad_tensor_kernel(ConvPoolProblem p, int channel_tiles, PooledGradient<__nv_bfloat16> pooled,
                                   const __nv_bfloat16* weights, GradMode mode, __nv_bfloat16* diff_src) {
-  Stage<kChannels>* stages = dynamic_shared<Stage<kChannels>>();
+  Shared<kChannels>& tile = *dynamic_shared<Shared<kChannels>>();
   const TensorTiles tiles((p.conv.h + 1) / 2, (p.conv.w + 1) / 2);  // an odd last row has a gradient too
   const Block block = {tiles.origin(static_cast<int>(blockIdx.x) / channel_tiles),
                        static_cast<int>(blockIdx.x) % channel_tiles * kChannels};
   const Carried carried;
-  const auto fetch = [&](int slab) {
-    return fetch_octet(p, pooled, block.origin.n, block.origin.row + carried.row, block.origin.column + carried.column,
-                       carried.any ? slab * kSlab + carried.chunk * kOctet : p.conv.k);
+  const auto start_copies = [&](int slab, Stage<kChannels>& stage) {
+    copy_weights(p, block, weights, slab * kSlab, stage);
+    tile.octets.start(p, pooled, block.origin.n, block.origin.row + carried.row, block.origin.column + carried.column,
+                      carried.any ? slab * kSlab + carried.chunk * kOctet : p.conv.k);
+    async_commit();
+  };
+  const auto spread_octet = [&](Stage<kChannels>& stage) {
+    async_wait<0>();  // this thread's copies
+    spread(tile.octets.take(p, carried.chunk * kOctet), carried, stage.diff);
   };
 
   float sums[2][kChannels / 8][4] = {};
   const int slabs = (p.conv.k + kSlab - 1) / kSlab;
-  copy_weights(p, block, weights, 0, stages[0]);
-  spread(fetch(0), carried, stages[0].diff);
+  start_copies(0, tile.stages[0]);
+  spread_octet(tile.stages[0]);
   for (int slab = 0; slab < slabs; ++slab) {
-    Stage<kChannels>& stage = stages[slab % kStages];
-    Stage<kChannels>& next = stages[(slab + 1) % kStages];
-    const bool more = slab + 1 < slabs;
-    async_wait<0>();
+    Stage<kChannels>& stage = tile.stages[slab % kStages];
+    Stage<kChannels>& next = tile.stages[(slab + 1) % kStages];
     __syncthreads();  // the stage is complete, and nobody reads the other one any more
-    PooledOctet octet;
-    if (more) {
-      copy_weights(p, block, weights, (slab + 1) * kSlab, next);
-      octet = fetch(slab + 1);
-    }
+    if (slab + 1 < slabs) start_copies(slab + 1, next);
     const auto load_b = [&](int tap, int pair, std::uint32_t(&b)[4]) {
       stage.weights.load_b_transposed((kTaps - 1 - tap) * kSlab, 16 * pair, b);
     };
     multiply_taps<3>(stage.diff, 2 * warp_index(), load_b, sums);
-    if (more) spread(octet, carried, next.diff);
+    if (slab + 1 < slabs) spread_octet(next);
   }
 
 #pragma unroll
@@ -190,7 +197,7 @@ Status start(const ConvPoolProblem& p, const ConvPoolDataArgs& args, Stream stre
   const int channel_tiles = (p.conv.c + kChannels - 1) / kChannels;
   const LaunchConfig config = {.grid = dim3(static_cast<unsigned>(tiles.per_picture() * p.conv.n * channel_tiles)),
                                .block = dim3(kThreads),
-                               .shared_bytes = kStages * sizeof(Stage<kChannels>),
+                               .shared_bytes = sizeof(Shared<kChannels>),
                                .stream = stream};
   const PooledGradient<__nv_bfloat16> pooled = {static_cast<const __nv_bfloat16*>(args.diff_dst),
                                                 static_cast<const __nv_bfloat16*>(args.dst), args.argmax};

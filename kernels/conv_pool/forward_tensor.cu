@@ -4,9 +4,9 @@
 // convolution, which nobody stores) x 64 filters, 16 channels at a time:
 //
 //   shared memory, two stages               warp 0  image rows 0 ... 3   (pooled rows 0, 1)  x 64 filters
-//   src      18 x 18 x 16      10 KB        warp 1  image rows 4 ... 7
+//   src      18 x 18 x 16      11 KB        warp 1  image rows 4 ... 7
 //   weights  9 taps x 64 x 16  18 KB        warp 2  image rows 8 ... 11
-//   57 KB in all                            warp 3  image rows 12 ... 15
+//   59 KB in all                            warp 3  image rows 12 ... 15
 //
 // A warp has 4 x 8 accumulator tiles (128 registers): for each column of taps 6 fragments of A and 12 pairs of B feed
 // 96 matrix instructions. The nine taps are nine shifted views of one tile: nothing is fetched twice, there is no
@@ -50,7 +50,7 @@ __device__ __forceinline__ void copy_slab(const ConvPoolProblem& p, const Block&
     const int chunk = i % kChunks, pixel = i / kChunks;
     const int y = 2 * block.origin.row - 1 + pixel / kHaloSide, x = 2 * block.origin.column - 1 + pixel % kHaloSide;
     const bool inside = y >= 0 && y < height && x >= 0 && x < width;
-    async_copy<16>(stage.src.chunk(pixel, chunk),
+    async_copy<16>(stage.src.chunk(pixel / kHaloSide, pixel % kHaloSide, chunk),
                    picture + (inside ? (std::int64_t{y} * width + x) * channels + chunk * kOctet : 0),
                    inside ? Fill::kCopy : Fill::kZero);
   }

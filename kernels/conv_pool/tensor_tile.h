@@ -30,21 +30,23 @@ constexpr int kOctet = 8;  // 16 bytes of bf16
 
 using TensorTiles = TileGrid<kTileWindows, kTileWindows>;
 
-/// 18 x 18 pixels x 16 channels, two chunks of 16 bytes a pixel, four pixels a line of 128 bytes. Eight pixels two
-/// apart (ldmatrix), four pixels two apart with both chunks (spreading a gradient) and four neighbours with both chunks
-/// (copying) each fall on the eight quarters of the banks.
+/// 18 x 18 pixels x 16 channels, two chunks of 16 bytes a pixel, four pixels a line of 128 bytes, five lines a row.
+/// Eight pixels two apart (ldmatrix), four pixels two apart with both chunks (spreading a gradient) and four neighbours
+/// with both chunks (copying) each fall on the eight quarters of the banks. The swizzle knows only the column, so that
+/// the fragments of all rows are at constant distances from each other.
 struct HaloTile {
-  alignas(128) __nv_bfloat16 elements[kHaloPixels * kSlab];
+  static constexpr int kPitch = 20;  // pixels
+  alignas(128) __nv_bfloat16 elements[kHaloSide * kPitch * kSlab];
 
-  __device__ __forceinline__ __nv_bfloat16* chunk(int pixel, int chunk) {
-    const int line = pixel / 4;
+  __device__ __forceinline__ __nv_bfloat16* chunk(int row, int column, int chunk) {
+    const int line = column / 4;
     const int swizzle = (line & 1) << 1 | (line >> 1 & 1);  // 0 2 1 3: neighbouring lines differ in the upper bit
-    return elements + line * 4 * kSlab + (((pixel % 4) * 2 + chunk) ^ swizzle) * kOctet;
+    return elements + (row * kPitch + line * 4) * kSlab + (((column % 4) * 2 + chunk) ^ swizzle) * kOctet;
   }
   /// The 16 pixels of image row `row`, from column `column` on, in the order above.
   __device__ __forceinline__ void load_a(int row, int column, std::uint32_t (&a)[4]) {
     const int lane = lane_index();
-    ldmatrix_x4(a, chunk(row * kHaloSide + column + 2 * (lane % 8) + lane / 8 % 2, lane / 16));
+    ldmatrix_x4(a, chunk(row, column + 2 * (lane % 8) + lane / 8 % 2, lane / 16));
   }
 };
 
@@ -83,6 +85,10 @@ __device__ __forceinline__ void multiply_taps(Halo& halo, int first_row, LoadB&&
 /// by side, 16 bytes of dst: n-tile j, columns 2 m + {0, 1} are filters 8 m + 2 j + {0, 1}.
 __device__ __forceinline__ int filter_of_row(int row) {
   return row / 32 * 32 + row % 8 / 2 * 8 + row / 8 % 4 * 2 + row % 2;
+}
+
+__device__ __forceinline__ int row_of_filter(int filter) {
+  return filter / 32 * 32 + filter % 8 / 2 * 8 + filter / 8 % 4 * 2 + filter % 2;
 }
 
 /// Pool, bias, activation and stores of one row of windows: the accumulators of two image rows, kGroups x 32 filters.
@@ -138,7 +144,7 @@ __device__ __forceinline__ void store_pooled(const ConvPoolProblem& p, const flo
 /// Eight neighbouring filters of one pooled pixel: what their winners get, and who they are.
 struct PooledOctet {
   Vec<__nv_bfloat16, kOctet> diff;  // 0 where the activation blocks
-  std::uint32_t winners = 0;
+  std::uint32_t winners;            // two bits each, the lower 16
 
   /// What place `i` of the window gets.
   __device__ __forceinline__ Vec<__nv_bfloat16, kOctet> at(std::uint32_t i) const {
@@ -150,25 +156,41 @@ struct PooledOctet {
   }
 };
 
-/// Zeros where the pixel or the filters do not exist. K is a multiple of 8.
-__device__ __forceinline__ PooledOctet fetch_octet(const ConvPoolProblem& p, const PooledGradient<__nv_bfloat16>& from,
-                                                   int n, int row, int column, int filter) {
-  PooledOctet octet;
-#pragma unroll
-  for (int t = 0; t < kOctet; ++t) octet.diff[t] = from_float<__nv_bfloat16>(0.0f);
-  if (!PooledGradient<__nv_bfloat16>::inside(p, row, column) || filter >= p.conv.k) return octet;
-  const std::int64_t pixel = PooledGradient<__nv_bfloat16>::pixel(p, n, row, column);
-  octet.diff = load_vector<kOctet>(from.diff_dst + pixel * p.conv.k + filter);
-  const std::uint32_t word =
-      from.argmax[pixel * p.argmax_words_per_pixel() + filter / ConvPoolProblem::kFiltersPerWord];
-  octet.winners = filter % ConvPoolProblem::kFiltersPerWord == 0 ? word & 0xffffu : word >> 16;
-  if (p.activation == Activation::kNone) return octet;
-  const Vec<__nv_bfloat16, kOctet> dst = load_vector<kOctet>(from.dst + pixel * p.conv.k + filter);
-#pragma unroll
-  for (int t = 0; t < kOctet; ++t) {
-    if (derivative_from_result(p.activation, to_float(dst[t])) == 0.0f) octet.diff[t] = from_float<__nv_bfloat16>(0.0f);
+/// Where each thread's octet waits, as it came from memory, while the tile before is multiplied: in registers it would
+/// displace sums. A thread reads only what it has copied itself, after its own async_wait: no barrier.
+template <int kThreads>
+struct OctetsOnTheWay {
+  alignas(16) __nv_bfloat16 diff[kThreads][kOctet];
+  alignas(16) __nv_bfloat16 dst[kThreads][kOctet];
+  std::uint32_t argmax[kThreads];
+
+  /// Zeros where the pixel or the filters do not exist. K is a multiple of 8.
+  __device__ __forceinline__ void start(const ConvPoolProblem& p, const PooledGradient<__nv_bfloat16>& from, int n,
+                                        int row, int column, int filter) {
+    const auto thread = threadIdx.x;
+    const bool exists = PooledGradient<__nv_bfloat16>::inside(p, row, column) && filter < p.conv.k;
+    const Fill fill = exists ? Fill::kCopy : Fill::kZero;
+    const std::int64_t pixel = exists ? PooledGradient<__nv_bfloat16>::pixel(p, n, row, column) : 0;
+    const std::int64_t first = exists ? pixel * p.conv.k + filter : 0;
+    const int word = exists ? filter / ConvPoolProblem::kFiltersPerWord : 0;
+    async_copy<16>(diff[thread], from.diff_dst + first, fill);
+    if (p.activation != Activation::kNone) async_copy<16>(dst[thread], from.dst + first, fill);
+    async_copy<4>(&argmax[thread], from.argmax + pixel * p.argmax_words_per_pixel() + word, fill);
   }
-  return octet;
-}
+
+  __device__ __forceinline__ PooledOctet take(const ConvPoolProblem& p, int filter) const {
+    const auto thread = threadIdx.x;
+    PooledOctet octet = {load_vector<kOctet>(diff[thread]), argmax[thread]};
+    if (filter % ConvPoolProblem::kFiltersPerWord != 0) octet.winners >>= 16;
+    if (p.activation == Activation::kNone) return octet;
+    const Vec<__nv_bfloat16, kOctet> results = load_vector<kOctet>(dst[thread]);
+#pragma unroll
+    for (int t = 0; t < kOctet; ++t) {
+      if (derivative_from_result(p.activation, to_float(results[t])) == 0.0f)
+        octet.diff[t] = from_float<__nv_bfloat16>(0.0f);
+    }
+    return octet;
+  }
+};
 
 }  // namespace cudacards::conv_pool

@@ -6,12 +6,14 @@ namespace cudacards::conv_pool {
 
 struct Tuning {
   const char* gpu;
-  int weights_gradient_blocks;  // how many blocks the weight gradient is split into, where there are tiles enough
+  // How many blocks the weight gradient is split into, where there are tiles enough.
+  int weights_blocks;         // tensor cores, SIMT
+  int narrow_weights_blocks;  // C <= 4 on tensor cores: smaller blocks
   const char* evidence;
 };
 
 inline constexpr Tuning kTuning[] = {
-    {"any", 264, "not measured: two blocks for each of 132 multiprocessors"},
+    {"any", 264, 660, "not measured: two and five blocks for each of 132 multiprocessors"},
 };
 
 }  // namespace cudacards::conv_pool

@@ -7,12 +7,12 @@
 //
 //   one of two stages: a tile of 8 x 16 pixels             warp: 16 filters x 9 taps x 16 channels (72 sums a lane)
 //   diff  128 pixels x 64 filters   16 KB                  for each of the 10 rows of src: one fragment of A (a new row
-//   src   10 x 18 pixels x 32       11 KB                  of diff; two more are kept), three pairs of B (the columns
+//   src   10 x 18 pixels x 32       15 KB                  of diff; two more are kept), three pairs of B (the columns
 //   of
 //                                                          taps), up to 18 matrix instructions
 //
-// Both operands lie pixel by pixel and are turned by ldmatrix. The bias sums itself where the gradient is fetched: each
-// thread always carries the same 8 filters.
+// Both operands lie pixel by pixel and are turned by ldmatrix. The bias is one more column, over a matrix of ones: 8
+// matrix instructions beside 144, and no registers for sums of its own.
 //
 // Moves src 1.4 times for each 64 filters, diff_dst, dst and argmax once for each 32 channels, and the partial sums.
 // Three of four products have a zero factor: bound by the matrix instructions.
@@ -27,6 +27,7 @@ namespace {
 constexpr int kWindowRows = 4, kWindowColumns = 8;
 constexpr int kRows = 2 * kWindowRows, kColumns = 2 * kWindowColumns;  // pixels
 constexpr int kSide = kColumns + 2;
+constexpr int kPitch = 24;  // of src's rows in pixels: the swizzle repeats after 8, so all rows share their addresses
 constexpr int kFilters = 64, kChannels = 32;
 constexpr int kFilterOctets = kFilters / kOctet;
 constexpr int kThreads = 256;
@@ -39,9 +40,14 @@ using Tiles = TileGrid<kWindowRows, kWindowColumns>;
 
 struct Stage {
   Tile<__nv_bfloat16, kRows * kColumns, kFilters> diff;
-  Tile<__nv_bfloat16, (kRows + 2) * kSide, kChannels> src;
+  Tile<__nv_bfloat16, (kRows + 2) * kPitch, kChannels> src;
 };
 constexpr int kStages = 2;
+
+struct Shared {
+  Stage stages[kStages];
+  OctetsOnTheWay<kThreads> octets;
+};
 
 struct Block {
   int split, first_filter, first_channel;
@@ -62,16 +68,16 @@ __device__ __forceinline__ void copy_src(const ConvPoolProblem& p, const TileOri
                                          const __nv_bfloat16* src, Stage& stage) {
   constexpr int kChunks = kChannels / kOctet;
   const __nv_bfloat16* picture = src + std::int64_t{origin.n} * p.conv.h * p.conv.w * p.conv.c;
+
   for (int i = static_cast<int>(threadIdx.x); i < (kRows + 2) * kSide * kChunks; i += kThreads) {
     const int chunk = i % kChunks, pixel = i / kChunks;
     const int y = 2 * origin.row - 1 + pixel / kSide, x = 2 * origin.column - 1 + pixel % kSide;
     const int channel = first_channel + chunk * kOctet;
     const bool inside = y >= 0 && y < p.conv.h && x >= 0 && x < p.conv.w && channel < p.conv.c;
-    async_copy<16>(stage.src.chunk(pixel, chunk),
-                   picture + (inside ? (std::int64_t{y} * p.conv.w + x) * p.conv.c + channel : 0),
+    async_copy<16>(stage.src.chunk(pixel / kSide * kPitch + pixel % kSide, chunk),
+                   picture + (inside ? (y * p.conv.w + x) * p.conv.c + channel : 0),
                    inside ? Fill::kCopy : Fill::kZero);
   }
-  async_commit();
 }
 
 __device__ __forceinline__ void spread(const PooledOctet& octet, const Carried& carried, Stage& stage) {
@@ -82,24 +88,36 @@ __device__ __forceinline__ void spread(const PooledOctet& octet, const Carried& 
   }
 }
 
-/// sums[tap][half] += the warp's 16 filters x channels 8 half ... 8 half + 7 of its 16, over the tile's pixels.
-__device__ __forceinline__ void multiply(Stage& stage, float (&sums)[kTaps][2][4]) {
+constexpr std::uint32_t kOnes = 0x3f803f80u;  // two of bf16
+
+/// sums[tap][half] += the warp's 16 filters x channels 8 half ... 8 half + 7 of its 16, over the tile's pixels;
+/// every column of bias_sums += the filters.
+__device__ __forceinline__ void multiply(Stage& stage, float (&sums)[kTaps][2][4], float (&bias_sums)[4]) {
   const int first_filter = warp_index() % kFilterWarps * 16, first_channel = warp_index() / kFilterWarps * 16;
   std::uint32_t diff[3][4];  // rows y of the gradient, at y % 3
+#pragma unroll 1             // unrolled, the addresses of all fragments take registers
+  for (int first_row = 0; first_row < kRows + 2; first_row += 3) {
 #pragma unroll
-  for (int row = 0; row < kRows + 2; ++row) {  // of src
-    if (row < kRows) stage.diff.load_a_transposed(row * kColumns, first_filter, diff[row % 3]);
+    for (int i = 0; i < 3; ++i) {
+      const int row = first_row + i;  // of src
+      if (row >= kRows + 2) break;
+      if (row < kRows) {
+        const std::uint32_t ones[2] = {kOnes, kOnes};
+        stage.diff.load_a_transposed(row * kColumns, first_filter, diff[i]);
+        mma_m16n8k16<__nv_bfloat16>(bias_sums, diff[i], ones);
+      }
 #pragma unroll
-    for (int s = 0; s < 3; ++s) {
-      std::uint32_t b[4];
-      stage.src.load_b_transposed(row * kSide + s, first_channel, b);
-      const std::uint32_t left[2] = {b[0], b[1]}, right[2] = {b[2], b[3]};
+      for (int s = 0; s < 3; ++s) {
+        std::uint32_t b[4];
+        stage.src.load_b_transposed(row * kPitch + s, first_channel, b);
+        const std::uint32_t left[2] = {b[0], b[1]}, right[2] = {b[2], b[3]};
 #pragma unroll
-      for (int r = 0; r < 3; ++r) {
-        const int y = row - r;
-        if (y < 0 || y >= kRows) continue;
-        mma_m16n8k16<__nv_bfloat16>(sums[3 * r + s][0], diff[y % 3], left);
-        mma_m16n8k16<__nv_bfloat16>(sums[3 * r + s][1], diff[y % 3], right);
+        for (int r = 0; r < 3; ++r) {
+          const int y = row - r;
+          if (y < 0 || y >= kRows) continue;
+          mma_m16n8k16<__nv_bfloat16>(sums[3 * r + s][0], diff[(i + 3 - r) % 3], left);
+          mma_m16n8k16<__nv_bfloat16>(sums[3 * r + s][1], diff[(i + 3 - r) % 3], right);
+        }
       }
     }
   }
@@ -125,65 +143,48 @@ __device__ __forceinline__ void store_weights(const ConvPoolProblem& p, const Bl
   }
 }
 
-/// The threads that carried the same octet, summed in the order of their windows.
-__device__ __forceinline__ void store_bias(const ConvPoolProblem& p, const Block& block, const Carried& carried,
-                                           const float (&sums)[kOctet], float* of_windows, float* bias) {
-  const int window = carried.row * kWindowColumns + carried.column;
-#pragma unroll
-  for (int t = 0; t < kOctet; ++t) of_windows[window * kFilters + t * kFilterOctets + carried.octet] = sums[t];
-  __syncthreads();  // all windows' sums are there
-  const int filter = static_cast<int>(threadIdx.x);
-  if (filter >= kFilters || block.first_filter + filter >= p.conv.k) return;
-  float sum = 0;
-  for (int w = 0; w < kWindowRows * kWindowColumns; ++w)
-    sum += of_windows[w * kFilters + filter % kOctet * kFilterOctets + filter / kOctet];
-  bias[block.first_filter + filter] = sum;
-}
-
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     conv_pool_wgrad_tensor_kernel(ConvPoolProblem p, int splits, int filter_tiles, int channel_tiles,
                                   const __nv_bfloat16* src, PooledGradient<__nv_bfloat16> pooled, float* partial) {
-  Stage* stages = dynamic_shared<Stage>();
+  Shared& tile = *dynamic_shared<Shared>();
   const Tiles tiles(p.pooled_h(), p.pooled_w());
   const int at = static_cast<int>(blockIdx.x);
   const Block block = {at / channel_tiles / filter_tiles, at / channel_tiles % filter_tiles * kFilters,
                        at % channel_tiles * kChannels};
   const Carried carried;
-  const auto fetch = [&](const TileOrigin& origin) {
-    return fetch_octet(p, pooled, origin.n, origin.row + carried.row, origin.column + carried.column,
-                       block.first_filter + carried.octet * kOctet);
+  const auto start_copies = [&](int of, Stage& stage) {
+    const TileOrigin origin = tiles.origin(of);
+    copy_src(p, origin, block.first_channel, src, stage);
+    tile.octets.start(p, pooled, origin.n, origin.row + carried.row, origin.column + carried.column,
+                      block.first_filter + carried.octet * kOctet);
+    async_commit();
   };
-  float sums[kTaps][2][4] = {};
-  float bias_sums[kOctet] = {};
-  const auto put = [&](const PooledOctet& octet, Stage& stage) {
-    spread(octet, carried, stage);
-#pragma unroll
-    for (int t = 0; t < kOctet; ++t) bias_sums[t] += to_float(octet.diff[t]);
+  const auto spread_octet = [&](Stage& stage) {
+    async_wait<0>();  // this thread's copies
+    spread(tile.octets.take(p, carried.octet * kOctet), carried, stage);
   };
 
+  float sums[kTaps][2][4] = {};
+  float bias_sums[4] = {};
   const int count = tiles.per_picture() * p.conv.n;
-  copy_src(p, tiles.origin(block.split), block.first_channel, src, stages[0]);
-  put(fetch(tiles.origin(block.split)), stages[0]);
+  start_copies(block.split, tile.stages[0]);
+  spread_octet(tile.stages[0]);
   int current = 0;
-  for (int tile = block.split; tile < count; tile += splits, current ^= 1) {
-    const bool more = tile + splits < count;
-    async_wait<0>();
+  for (int of = block.split; of < count; of += splits, current ^= 1) {
+    const bool more = of + splits < count;
     __syncthreads();  // the stage is complete, and nobody reads the other one any more
-    PooledOctet octet;
-    if (more) {
-      copy_src(p, tiles.origin(tile + splits), block.first_channel, src, stages[current ^ 1]);
-      octet = fetch(tiles.origin(tile + splits));
-    }
-    multiply(stages[current], sums);
-    if (more) put(octet, stages[current ^ 1]);
+    if (more) start_copies(of + splits, tile.stages[current ^ 1]);
+    multiply(tile.stages[current], sums, bias_sums);
+    if (more) spread_octet(tile.stages[current ^ 1]);
   }
 
   const std::int64_t weight_elements = std::int64_t{p.conv.k} * kTaps * p.conv.c;
   float* weights = partial + block.split * (weight_elements + p.conv.k);
   store_weights(p, block, sums, weights);
-  if (block.first_channel == 0) {  // the same for the whole block
-    __syncthreads();               // the stages are free
-    store_bias(p, block, carried, bias_sums, reinterpret_cast<float*>(stages), weights + weight_elements);
+  if (block.first_channel == 0 && warp_index() < kFilterWarps && mma_member(lane_index()) == 0) {
+    const int filter = block.first_filter + warp_index() * 16 + mma_group(lane_index());
+    if (filter < p.conv.k) weights[weight_elements + filter] = bias_sums[0];
+    if (filter + 8 < p.conv.k) weights[weight_elements + filter + 8] = bias_sums[2];
   }
 }
 
@@ -202,7 +203,7 @@ Status backward_weights_tensor(const ConvPoolProblem& p, int splits, const ConvP
   const int filter_tiles = tiles_of(p.conv.k, kFilters), channel_tiles = tiles_of(p.conv.c, kChannels);
   const LaunchConfig config = {.grid = dim3(static_cast<unsigned>(splits * filter_tiles * channel_tiles)),
                                .block = dim3(kThreads),
-                               .shared_bytes = kStages * sizeof(Stage),
+                               .shared_bytes = sizeof(Shared),
                                .stream = stream};
   const PooledGradient<__nv_bfloat16> pooled = {static_cast<const __nv_bfloat16*>(args.diff_dst),
                                                 static_cast<const __nv_bfloat16*>(args.dst), args.argmax};
