@@ -186,8 +186,10 @@ void Machine::enter(boost::context::detail::transfer_t from) {
   machine.scheduler_ = from.fctx;
   machine.call_(machine.call_context_);
   Fiber& f = machine.fiber();
-  if (!f.groups.empty() || !f.open_group.empty()) {
-    const AsyncCopy& copy = f.groups.empty() ? f.open_group.front() : f.groups.front().front();
+  if (!f.open_group.empty()) f.groups.push_back(std::move(f.open_group));
+  for (const auto& group : f.groups) {
+    if (group.empty()) continue;  // a kernel may close groups without a copy to keep count of them
+    const AsyncCopy& copy = group.front();
     machine.fault(FaultKind::kUnfinishedAsync, "the thread ends while a copy of its is on the way", copy.caller);
   }
   f.state = Fiber::State::kDone;
