@@ -40,14 +40,21 @@ struct Direct {
   int tile_h, tile_w;  // source pixels that a tile reads
   const float* weights;
   float scale[3], offset[3];
+
+  /// (scale, offset) of a channel by selection: an index would put the arrays into local memory.
+  template <int kC>
+  __device__ __forceinline__ float normalised(float x, int c) const {
+    if (kC == 1 || c == 0) return x * scale[0] + offset[0];
+    return c == 1 ? x * scale[1] + offset[1] : x * scale[2] + offset[2];
+  }
 };
 
 /// (32 filters, steps) -> bank[step][filter]. A warp takes 8 steps of 4 filters: 32-byte pieces, 32 banks.
 __device__ __forceinline__ void load_bank(float* bank, const Direct& d, int steps, int n0, int filters) {
-  const int step_of_lane = lane_index() % 8, filter_of_lane = lane_index() / 8;
-  for (int filter0 = warp_index() * 4; filter0 < kFilters; filter0 += kThreads / kWarpSize * 4) {
-    const int filter = filter0 + filter_of_lane;
-    for (int step = step_of_lane; step < steps; step += 8)
+  const int lane_step = lane_index() % 8, lane_filter = lane_index() / 8 + warp_index() * 4;
+  for (int step = lane_step; step < steps; step += 8) {
+#pragma unroll
+    for (int filter = lane_filter; filter < kFilters; filter += kThreads / kWarpSize * 4)
       bank[step * kBankRow + filter] = n0 + filter < filters ? d.weights[std::int64_t{n0 + filter} * steps + step] : 0;
   }
 }
@@ -56,18 +63,16 @@ __device__ __forceinline__ void load_bank(float* bank, const Direct& d, int step
 template <class Src, int kC>
 __device__ __forceinline__ void load_tile(float* tile, const Src* src, const Direct& d, int picture, int p0, int q0) {
   const int y0 = p0 * d.stride_h - d.top, x0 = q0 * d.stride_w - d.left, row_elements = d.tile_w * kC;
-  for (int row = warp_index(); row < d.tile_h; row += kThreads / kWarpSize) {
-    const int y = y0 + row;
-    for (int i = lane_index(); i < row_elements; i += kWarpSize) {
-      const int x = x0 + i / kC, c = i % kC;
-      float value = 0;
-      if (static_cast<unsigned>(y) < static_cast<unsigned>(d.h) &&
-          static_cast<unsigned>(x) < static_cast<unsigned>(d.w)) {
-        const Src raw = src[((std::int64_t{picture} * d.h + y) * d.w + x) * kC + c];
-        value = to_float(raw) * d.scale[c] + d.offset[c];
-      }
-      tile[row * row_elements + i] = value;
+  for (int i = static_cast<int>(threadIdx.x); i < d.tile_h * row_elements; i += kThreads) {
+    const int y = y0 + i / row_elements, element = i % row_elements;
+    const int x = x0 + element / kC, c = element % kC;
+    float value = 0;
+    if (static_cast<unsigned>(y) < static_cast<unsigned>(d.h) &&
+        static_cast<unsigned>(x) < static_cast<unsigned>(d.w)) {
+      const Src raw = src[((std::int64_t{picture} * d.h + y) * d.w + x) * kC + c];
+      value = d.normalised<kC>(to_float(raw), c);
     }
+    tile[i] = value;
   }
 }
 
