@@ -135,7 +135,7 @@ struct HaloStore {
 };
 
 template <int kFilters>
-__global__ void __launch_bounds__(HaloShape<kFilters>::kThreads) conv2d_halo_kernel(Halo h) {
+__global__ void __launch_bounds__(HaloShape<kFilters>::kThreads, kFilters == 32 ? 4 : 3) conv2d_halo_kernel(Halo h) {
   using Gemm = TensorGemm<HaloShape<kFilters>, TileRows::kOuter, TileRows::kOuter>;
   HaloStage<kFilters>* stages = dynamic_shared<HaloStage<kFilters>>();
   const HaloPlace at = place_of(h, kFilters);

@@ -8,8 +8,8 @@
 //   backward data GatheredRows   diff_dst             TapRows      (depth, channel): weights with k and c swapped
 //   weights       MatrixCursor   (pixel, filter)      GatheredColumns (pixel, depth)
 //
-// chunk(i) is the address of item i, null where zeros stand for it; gather<kElements>(i) reads the same element by
-// element, for channel counts that chunks do not divide.
+// chunk(i) is the address of item i, null where zeros stand for it (base() is an address all the same);
+// gather<kElements>(i) reads the same element by element, for channel counts that chunks do not divide.
 
 #include <cstdint>
 
@@ -36,6 +36,7 @@ class GatheredRows {
     }
   }
   __device__ __forceinline__ const T* chunk(int i) const { return address(i, tap_); }
+  __device__ __forceinline__ const T* base() const { return tensor_; }
   template <int kElements>
   __device__ __forceinline__ Vec<T, kElements> gather(int i) const {
     Vec<T, kElements> values;
@@ -74,6 +75,7 @@ class MatrixCursor {
                                           int column)
       : matrix_(matrix), rows_(rows), columns_(columns), row_(first_row), row_step_(row_step), column_(column) {}
   __device__ __forceinline__ const T* chunk(int i) const { return address(i, 0); }
+  __device__ __forceinline__ const T* base() const { return matrix_; }
   template <int kElements>
   __device__ __forceinline__ Vec<T, kElements> gather(int i) const {
     Vec<T, kElements> values;
@@ -107,6 +109,7 @@ class TapRows {
     for (int i = 0; i < kItems; ++i) tap_[i] = tap_at(first_row + i * row_step, phase.view);
   }
   __device__ __forceinline__ const T* chunk(int i) const { return address(i, 0); }
+  __device__ __forceinline__ const T* base() const { return weights_; }
   template <int kElements>
   __device__ __forceinline__ Vec<T, kElements> gather(int i) const {
     Vec<T, kElements> values;
@@ -154,6 +157,7 @@ class GatheredColumns {
     for (int i = 0; i < kItems; ++i) at_[i] = view.pixel(first_row + i * row_step);
   }
   __device__ __forceinline__ const T* chunk(int i) const { return address(i, tap_); }
+  __device__ __forceinline__ const T* base() const { return tensor_; }
   template <int kElements>
   __device__ __forceinline__ Vec<T, kElements> gather(int i) const {
     Vec<T, kElements> values;

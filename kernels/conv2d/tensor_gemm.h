@@ -130,7 +130,7 @@ struct TensorGemm {
       __nv_bfloat16* to = tile.chunk(Plan::row() + i * Plan::kRowStep, Plan::chunk());
       if constexpr (kCopy == Copy::kChunks) {
         const __nv_bfloat16* from = cursor.chunk(i);
-        async_copy<16>(to, from, from ? Fill::kCopy : Fill::kZero);
+        async_copy<16>(to, from ? from : cursor.base(), from ? Fill::kCopy : Fill::kZero);
       } else {
         store_vector(to, cursor.template gather<kChunk>(i));
       }
