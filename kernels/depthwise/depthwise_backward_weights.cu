@@ -1,0 +1,181 @@
+// diff_weights[c,r,s] = sum over n,p,q of diff_dst[n,p,q,c] * src[n, p*stride - top + r, q*stride - left + s, c]
+// diff_bias[c]        = sum over n,p,q of diff_dst[n,p,q,c]
+//
+// Two steps, both in a fixed order:
+//   1. a thread adds up its strips (4 pixels of diff_dst, kWidth channels) in R * S + 1 sums in registers, a block its
+//      threads' sums in shared memory, first row to last, line of taps by line of taps -> workspace (block, R*S+1, C)
+//   2. for each tap and 32 channels: 8 rows of threads add up the blocks' sums, b = y, y + 8, ..., then the 8 of them
+//
+//   block of step 1, one tap:     group 0 .. 7
+//     row 0                        16 B ...        = 64 channels (bf16); one thread a channel and tap adds up the rows
+//     ...
+//     row 31
+//
+// 2 * R * S FLOPs an element of diff_dst; src and diff_dst are read once (3x3: src 3 * 1.5 times from a cache), the
+// workspace is at most 264 * (R*S+1) * 64 floats: memory is the limit. 5x5 in bf16 has 4 channels a thread: 8 would
+// need 208 registers for the sums alone.
+
+#include "kernels/depthwise/tile.h"
+#include "kernels/simt/shared.h"
+
+namespace cudacards {
+namespace {
+
+using namespace depthwise;
+
+template <int kWidth, int kFilter>
+struct Sums {
+  Channels<kWidth> taps[kFilter][kFilter];
+  Channels<kWidth> bias;
+};
+
+/// One strip of diff_dst and the lines of src that its taps meet.
+template <int kWidth, int kFilter, int kStride, class T>
+__device__ __forceinline__ void add_strip(const Conv2dProblem& p, const T* src, const T* diff_line, int top, int q,
+                                          int columns, Sums<kWidth, kFilter>& sum) {
+  Channels<kWidth> gradient[kStrip];
+#pragma unroll
+  for (int i = 0; i < kStrip; ++i) {
+    gradient[i] = pixel_or_zeros<kWidth>(diff_line, q + i, columns, p.c);
+#pragma unroll
+    for (int channel = 0; channel < kWidth; ++channel) sum.bias[channel] += gradient[i][channel];
+  }
+#pragma unroll
+  for (int r = 0; r < kFilter; ++r) {
+    if (top + r < 0 || top + r >= p.h) continue;
+    const T* src_line = src + std::int64_t{top + r} * p.w * p.c;
+#pragma unroll
+    for (int j = 0; j < (kStrip - 1) * kStride + kFilter; ++j) {
+      const Channels<kWidth> x = pixel_or_zeros<kWidth>(src_line, q * kStride - p.pad.left + j, p.w, p.c);
+#pragma unroll
+      for (int i = 0; i < kStrip; ++i) {
+        const int s = j - i * kStride;
+        if (s >= 0 && s < kFilter) add_product(sum.taps[r][s], x, gradient[i]);
+      }
+    }
+  }
+}
+
+/// The block's sums of kCount neighbouring taps, rows first to last, to partial (tap, C).
+template <int kWidth, int kCount>
+__device__ __forceinline__ void reduce_rows(const Tiling& tiling, const Channels<kWidth> (&taps)[kCount],
+                                            float* scratch, int c, float* partial) {
+  // With fewer groups there are fewer threads, at least 252, but fewer channels too.
+  static_assert(kCount * kMostGroups * kWidth <= 252, "one thread a channel and tap adds up the rows");
+  using Tile = ChannelTile<kWidth>;
+  const int thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);
+  __syncthreads();  // the last taps' sums have been read
+#pragma unroll
+  for (int s = 0; s < kCount; ++s) Tile::store(scratch + s * Tile::floats(threads), threads, thread, taps[s]);
+  __syncthreads();  // all rows' sums are there
+  const int block_channels = tiling.groups * kWidth, first = static_cast<int>(blockIdx.y) * block_channels;
+  const int tap = thread / block_channels, channel = thread % block_channels;
+  if (tap >= kCount || first + channel >= c) return;
+  const float* tile = scratch + tap * Tile::floats(threads);
+  float sum = 0;
+#pragma unroll 4
+  for (int row = 0; row < tiling.rows; ++row)
+    sum += tile[Tile::at(threads, row * tiling.groups + channel / kWidth, channel % kWidth)];
+  partial[std::int64_t{tap} * c + first + channel] = sum;
+}
+
+template <class T, int kWidth, int kFilter, int kStride>
+__global__ void __launch_bounds__(kThreads)
+    depthwise_backward_weights_kernel(Conv2dProblem p, Tiling tiling, int rows, int columns, const T* src,
+                                      const T* diff_dst, float* workspace) {
+  const Seat seat = seat_of<kWidth>(tiling);
+  Sums<kWidth, kFilter> sum = {};
+  if (seat.channel < p.c) {
+    visit_strips(tiling, seat, [&](int line, int strip) {  // line = n * P + p
+      const int n = line / rows, top = (line - n * rows) * kStride - p.pad.top;
+      add_strip<kWidth, kFilter, kStride>(p, src + std::int64_t{n} * p.h * p.w * p.c + seat.channel,
+                                          diff_dst + std::int64_t{line} * columns * p.c + seat.channel, top,
+                                          strip * kStrip, columns, sum);
+    });
+  }
+  float* scratch = dynamic_shared<float>();
+  float* partial = workspace + std::int64_t{blockIdx.x} * (kFilter * kFilter + 1) * p.c;
+#pragma unroll
+  for (int r = 0; r < kFilter; ++r)
+    reduce_rows<kWidth, kFilter>(tiling, sum.taps[r], scratch, p.c, partial + std::int64_t{r} * kFilter * p.c);
+  const Channels<kWidth> bias[1] = {sum.bias};
+  reduce_rows<kWidth, 1>(tiling, bias, scratch, p.c, partial + std::int64_t{kFilter} * kFilter * p.c);
+}
+
+constexpr int kSumChannels = 32, kSumRows = 8;
+
+struct RowSums {
+  float of[kSumRows][kSumChannels];
+};
+
+/// Step 2. Block (x, y): 32 channels of tap y, the last of which is the bias.
+__global__ void __launch_bounds__(kSumChannels* kSumRows)
+    depthwise_sum_blocks_kernel(int c, int taps, int blocks, const float* workspace, GradMode mode, float* diff_weights,
+                                float* diff_bias) {
+  RowSums& rows = shared<RowSums>();
+  const int lane = static_cast<int>(threadIdx.x) % kSumChannels, row = static_cast<int>(threadIdx.x) / kSumChannels;
+  const int channel = static_cast<int>(blockIdx.x) * kSumChannels + lane, tap = static_cast<int>(blockIdx.y);
+  float sum = 0;
+  if (channel < c) {
+#pragma unroll 4
+    for (int block = row; block < blocks; block += kSumRows)
+      sum += workspace[(std::int64_t{block} * (taps + 1) + tap) * c + channel];
+  }
+  rows.of[row][lane] = sum;
+  __syncthreads();  // all rows' sums are there
+  if (row != 0 || channel >= c) return;
+#pragma unroll
+  for (int other = 1; other < kSumRows; ++other) sum += rows.of[other][lane];
+  float* to = tap < taps ? diff_weights + std::int64_t{channel} * taps + tap : diff_bias + channel;
+  *to = mode == GradMode::kAccumulate ? *to + sum : sum;  // taps of a channel are neighbours: 32 lanes, 32 sectors
+}
+
+/// 5x5 filters: 4 channels a thread.
+template <int kWidth, int kFilter>
+constexpr int kGradientWidth = kFilter == 5 && kWidth > 4 ? 4 : kWidth;
+
+Tiling tiling_of(const Conv2dProblem& p, int width, const DepthwiseTuning& tuning) {
+  return depthwise::tiling_of(p.c, width, std::int64_t{p.n} * p.p(), p.q(), tuning.backward_weights_blocks);
+}
+
+int width_of(const Conv2dProblem& p, DType type) {
+  const int pack = type == DType::kF32 || p.r == 5 ? 4 : 8, full = type == DType::kF32 ? 4 : 8;
+  return p.c % full == 0 ? pack : 1;
+}
+
+}  // namespace
+
+std::size_t depthwise_backward_weights_workspace(const Conv2dProblem& problem, DType type,
+                                                 const DepthwiseTuning& tuning) {
+  const Tiling tiling = tiling_of(problem, width_of(problem, type), tuning);
+  return std::size_t{tiling.blocks} * static_cast<std::size_t>(problem.r * problem.s + 1) *
+         static_cast<std::size_t>(problem.c) * sizeof(float);
+}
+
+Status depthwise_backward_weights(const Conv2dProblem& problem, DType type, const DepthwiseBackwardWeightsArgs& args,
+                                  Stream stream, const DepthwiseTuning& tuning) {
+  if (const Verdict verdict = depthwise_supports(problem, type); !verdict)
+    return Status::failed("depthwise backward weights: " + verdict.reason());
+  if (args.mode == GradMode::kIgnore) return Status::ok();
+  if (!is_aligned(args.src) || !is_aligned(args.diff_dst))
+    return Status::failed("depthwise backward weights: src and diff_dst must be 16-byte aligned");
+  const Tiling tiling = tiling_of(problem, width_of(problem, type), tuning);
+  Status status = for_shape(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
+    constexpr int kWidth = kGradientWidth<W::value, F::value>;
+    const int floats = F::value * ChannelTile<kWidth>::floats(tiling.threads());
+    return launch(depthwise_backward_weights_kernel<T, kWidth, F::value, S::value>, grid_of(tiling, floats, stream),
+                  problem, tiling, problem.p(), problem.q(), static_cast<const T*>(args.src),
+                  static_cast<const T*>(args.diff_dst), args.workspace);
+  });
+  if (!status) return status;
+  const int taps = problem.r * problem.s;
+  const LaunchConfig config = {.grid = dim3(static_cast<unsigned>((problem.c + kSumChannels - 1) / kSumChannels),
+                                            static_cast<unsigned>(args.diff_bias ? taps + 1 : taps)),
+                               .block = dim3(kSumChannels * kSumRows),
+                               .shared_bytes = 0,
+                               .stream = stream};
+  return launch(depthwise_sum_blocks_kernel, config, problem.c, taps, static_cast<int>(tiling.blocks), args.workspace,
+                args.mode, args.diff_weights, args.diff_bias);
+}
+
+}  // namespace cudacards
