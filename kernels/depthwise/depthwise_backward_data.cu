@@ -40,7 +40,7 @@ __device__ __forceinline__ void slide_along(const T* line, int first, int column
 }
 
 template <class T, int kWidth, int kFilter, int kStride>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksOfProcessor)
     depthwise_backward_data_kernel(Conv2dProblem p, Tiling tiling, int rows, int columns, const T* diff_dst,
                                    const float* weights, GradMode mode, T* diff_src) {
   static_assert(kWidth == 1 || kWidth == kPack<T>);

@@ -56,6 +56,13 @@ __device__ __forceinline__ void add_strip(const Conv2dProblem& p, const T* src, 
   }
 }
 
+/// From tap to tap in shared memory: 24 or 8 banks on, so that a warp that ends one tap of 24 or 48 channels and begins
+/// the next one still lies in 32 banks.
+template <int kWidth>
+__host__ __device__ constexpr int tap_stride(int threads) {
+  return ChannelTile<kWidth>::floats(threads) + 8;
+}
+
 /// The block's sums of kCount neighbouring taps, rows first to last, to partial (tap, C).
 template <int kWidth, int kCount>
 __device__ __forceinline__ void reduce_rows(const Tiling& tiling, const Channels<kWidth> (&taps)[kCount],
@@ -66,12 +73,12 @@ __device__ __forceinline__ void reduce_rows(const Tiling& tiling, const Channels
   const int thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);
   __syncthreads();  // the last taps' sums have been read
 #pragma unroll
-  for (int s = 0; s < kCount; ++s) Tile::store(scratch + s * Tile::floats(threads), threads, thread, taps[s]);
+  for (int s = 0; s < kCount; ++s) Tile::store(scratch + s * tap_stride<kWidth>(threads), threads, thread, taps[s]);
   __syncthreads();  // all rows' sums are there
   const int block_channels = tiling.groups * kWidth, first = static_cast<int>(blockIdx.y) * block_channels;
   const int tap = thread / block_channels, channel = thread % block_channels;
   if (tap >= kCount || first + channel >= c) return;
-  const float* tile = scratch + tap * Tile::floats(threads);
+  const float* tile = scratch + tap * tap_stride<kWidth>(threads);
   float sum = 0;
 #pragma unroll 4
   for (int row = 0; row < tiling.rows; ++row)
@@ -80,7 +87,7 @@ __device__ __forceinline__ void reduce_rows(const Tiling& tiling, const Channels
 }
 
 template <class T, int kWidth, int kFilter, int kStride>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksOfProcessor)
     depthwise_backward_weights_kernel(Conv2dProblem p, Tiling tiling, int rows, int columns, const T* src,
                                       const T* diff_dst, float* workspace) {
   const Seat seat = seat_of<kWidth>(tiling);
@@ -162,7 +169,7 @@ Status depthwise_backward_weights(const Conv2dProblem& problem, DType type, cons
   const Tiling tiling = tiling_of(problem, width_of(problem, type), tuning);
   Status status = for_shape(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
     constexpr int kWidth = kGradientWidth<W::value, F::value>;
-    const int floats = F::value * ChannelTile<kWidth>::floats(tiling.threads());
+    const int floats = F::value * tap_stride<kWidth>(tiling.threads());
     return launch(depthwise_backward_weights_kernel<T, kWidth, F::value, S::value>, grid_of(tiling, floats, stream),
                   problem, tiling, problem.p(), problem.q(), static_cast<const T*>(args.src),
                   static_cast<const T*>(args.diff_dst), args.workspace);

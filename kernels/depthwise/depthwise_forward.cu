@@ -50,7 +50,7 @@ __device__ __forceinline__ void finish(const FilterTile<kWidth>& filter, int fir
 }
 
 template <class T, int kWidth, int kFilter, int kStride>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksOfProcessor)
     depthwise_forward_kernel(Conv2dProblem p, Tiling tiling, int rows, int columns, const T* src, const float* weights,
                              const float* scale, const float* shift, Activation activation, T* dst) {
   static_assert(kWidth == 1 || kWidth == kPack<T>);

@@ -22,6 +22,8 @@
 namespace cudacards::depthwise {
 
 constexpr int kThreads = 256;
+constexpr int kBlocksOfProcessor = 2;  // or more: at most 128 registers a thread. Without this ptxas aims at more
+                                       // blocks and spills
 constexpr int kMostGroups = 8;
 constexpr int kStrip = 4;
 
@@ -83,20 +85,22 @@ struct FilterTile {
   int groups;
   float* taps;
 
-  /// `taps` tiles for kMostGroups or fewer groups.
-  static constexpr int floats(int groups, int taps) { return taps * Tile::floats(groups); }
+  /// From tap to tap: 4 banks on, so that the taps of one channel lie in 8 different places.
+  __host__ __device__ static constexpr int stride(int groups) { return Tile::floats(groups) + 4; }
+  static constexpr int floats(int groups, int taps) { return taps * stride(groups); }
 
   __device__ Channels<kWidth> tap(int index, int group) const {
-    return Tile::load(taps + index * Tile::floats(groups), groups, group);
+    return Tile::load(taps + index * stride(groups), groups, group);
   }
 
   /// Tap i % kTaps of channel i / kTaps from values[i]: neighbouring threads read neighbours. The stores lie up to
-  /// kTaps / 8 + 1 deep on one bank, once a block.
+  /// 2 (3x3) or 4 (5x5) deep on a bank, once a block: a vector of channels keeps its taps apart by a multiple of 4
+  /// banks.
   template <int kTaps>
   __device__ void stage(int first_tap, int channels, const float* values) const {
     for (int i = static_cast<int>(threadIdx.x); i < channels * kTaps; i += static_cast<int>(blockDim.x)) {
       const int channel = i / kTaps;
-      float* tile = taps + (first_tap + i % kTaps) * Tile::floats(groups);
+      float* tile = taps + (first_tap + i % kTaps) * stride(groups);
       tile[Tile::at(groups, channel / kWidth, channel % kWidth)] = values[i];
     }
   }
@@ -104,7 +108,7 @@ struct FilterTile {
   /// The same value for every channel of a tap.
   __device__ void fill(int tap, int channels, float value) const {
     for (int i = static_cast<int>(threadIdx.x); i < channels; i += static_cast<int>(blockDim.x))
-      taps[tap * Tile::floats(groups) + Tile::at(groups, i / kWidth, i % kWidth)] = value;
+      taps[tap * stride(groups) + Tile::at(groups, i / kWidth, i % kWidth)] = value;
   }
 };
 

@@ -35,12 +35,6 @@ const Pool2dProblem kProblems[] = {
     {.n = 1, .h = 25, .w = 26, .c = 7, .window_h = 3, .window_w = 1, .stride_h = 1, .stride_w = 1},
 };
 
-struct Reference {
-  std::vector<double> src, dst, diff_dst, diff_src_before, diff_src, average, average_diff_src;
-  std::vector<std::int32_t> argmax;
-};
-
-/// Overwritten where `before` is empty, else added to it.
 std::vector<double> average_backward(const Pool2dProblem& p, const std::vector<double>& diff_dst) {
   std::vector<double> diff_src(static_cast<std::size_t>(p.src_elements()));
   for (std::int64_t i = 0; i < p.dst_elements(); ++i) {
@@ -276,6 +270,40 @@ void expect_global_average_pool(const GlobalPoolProblem& p) {
 TEST_P(GlobalAveragePool, IsExact) {
   expect_global_average_pool<float>(GetParam());
   expect_global_average_pool<Bf16>(GetParam());
+}
+
+class RandomAverage : public KernelTest {};
+
+std::vector<double> magnitudes(std::vector<double> values) {
+  for (double& x : values) x = std::abs(x);
+  return values;
+}
+
+template <class T>
+void expect_means_within_the_bound() {
+  const GlobalPoolProblem g = {.n = 2, .pixels = 49, .c = 72};
+  const std::vector<double> pixels = random_values<T>(g.src_elements(), 1);
+  Bounded means = {.value = std::vector<double>(144), .magnitude = std::vector<double>(144), .terms = 49};
+  reference::global_average_pool_forward(g.n, g.pixels, g.c, pixels.data(), means.value.data());
+  reference::global_average_pool_forward(g.n, g.pixels, g.c, magnitudes(pixels).data(), means.magnitude.data());
+  EXPECT_TRUE(
+      within_bound(as_floats(elements_of<T>(global_on_device(g, stored_as<T>(pixels)), 144)), means, kTypeOf<T>, 1));
+
+  const Pool2dProblem p = {.n = 2, .h = 9, .w = 8, .c = 24, .window_h = 3, .window_w = 3, .stride_h = 2, .stride_w = 1};
+  const std::vector<double> src = random_values<T>(p.src_elements(), 2),
+                            diff_dst = random_values<T>(p.dst_elements(), 3);
+  const Bounded dst = {.value = average_forward(p, src), .magnitude = average_forward(p, magnitudes(src)), .terms = 9};
+  const Bounded diff_src = {
+      .value = average_backward(p, diff_dst), .magnitude = average_backward(p, magnitudes(diff_dst)), .terms = 9};
+  const Bytes forward = average_forward_on_device(p, stored_as<T>(src));
+  const Bytes backward = average_backward_on_device<T>(p, stored_as<T>(diff_dst), nullptr);
+  EXPECT_TRUE(within_bound(as_floats(elements_of<T>(forward, p.dst_elements())), dst, kTypeOf<T>, 1));
+  EXPECT_TRUE(within_bound(as_floats(elements_of<T>(backward, p.src_elements())), diff_src, kTypeOf<T>, 1));
+}
+
+TEST_F(RandomAverage, IsWithinTheBound) {
+  expect_means_within_the_bound<float>();
+  expect_means_within_the_bound<Bf16>();
 }
 
 INSTANTIATE_TEST_SUITE_P(Problems, GlobalAveragePool, ::testing::ValuesIn(kGlobalProblems));
