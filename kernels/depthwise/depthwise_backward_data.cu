@@ -43,7 +43,7 @@ template <class T, int kWidth, int kFilter, int kStride>
 __global__ void __launch_bounds__(kThreads, kBlocksOfProcessor)
     depthwise_backward_data_kernel(Conv2dProblem p, Tiling tiling, int rows, int columns, const T* diff_dst,
                                    const float* weights, GradMode mode, T* diff_src) {
-  static_assert(kWidth == 1 || kWidth == kPack<T>);
+  static_assert(kWidth <= kPack<T>);
   static_assert(kStrip % kStride == 0, "a strip begins on a multiple of the stride");
   constexpr int kTaps = kFilter * kFilter;
   const FilterTile<kWidth> filter = {tiling.groups, dynamic_shared<float>()};
@@ -86,7 +86,7 @@ Status depthwise_backward_data(const Conv2dProblem& problem, DType type, const D
   if (args.diff_src_mode == GradMode::kIgnore) return Status::ok();
   if (!is_aligned(args.diff_dst) || !is_aligned(args.diff_src))
     return Status::failed("depthwise backward data: diff_dst and diff_src must be 16-byte aligned");
-  return for_shape(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
+  return for_shape<8, 4>(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
     const Tiling tiling = tiling_of(problem.c, W::value, std::int64_t{problem.n} * problem.h,
                                     problem.w + problem.pad.left % S::value, tuning.forward_blocks);
     const int floats = FilterTile<W::value>::floats(tiling.groups, F::value * F::value);

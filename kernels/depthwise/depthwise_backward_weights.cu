@@ -7,13 +7,15 @@
 //   2. for each tap and 32 channels: 8 rows of threads add up the blocks' sums, b = y, y + 8, ..., then the 8 of them
 //
 //   block of step 1, one tap:     group 0 .. 7
-//     row 0                        16 B ...        = 64 channels (bf16); one thread a channel and tap adds up the rows
+//     row 0                        kWidth channels ...        one thread a channel and tap adds up the rows
 //     ...
 //     row 31
 //
 // 2 * R * S FLOPs an element of diff_dst; src and diff_dst are read once (3x3: src 3 * 1.5 times from a cache), the
-// workspace is at most 264 * (R*S+1) * 64 floats: memory is the limit. 5x5 in bf16 has 4 channels a thread: 8 would
-// need 208 registers for the sums alone.
+// workspace is at most 264 * (R*S+1) * 32 floats: memory is the limit. A thread has 4 channels (3x3: 40 sums) or 2
+// (5x5: 52 sums).
+//
+// What did not pay: twice as many channels a thread: 200 to 390 bytes of spills at 128 registers.
 
 #include "kernels/depthwise/tile.h"
 #include "kernels/simt/shared.h"
@@ -56,11 +58,12 @@ __device__ __forceinline__ void add_strip(const Conv2dProblem& p, const T* src, 
   }
 }
 
-/// From tap to tap in shared memory: 24 or 8 banks on, so that a warp that ends one tap of 24 or 48 channels and begins
-/// the next one still lies in 32 banks.
+/// Floats from tap to tap in shared memory: as many banks on as the block has channels, so that a warp that ends one
+/// tap and begins the next one still lies in 32 banks.
 template <int kWidth>
-__host__ __device__ constexpr int tap_stride(int threads) {
-  return ChannelTile<kWidth>::floats(threads) + 8;
+__host__ __device__ constexpr int tap_stride(int threads, int channels) {
+  static_assert(ChannelTile<kWidth>::kParts == 1, "the channels of a row lie in order");
+  return (threads * kWidth + 31) / 32 * 32 + channels;
 }
 
 /// The block's sums of kCount neighbouring taps, rows first to last, to partial (tap, C).
@@ -71,14 +74,15 @@ __device__ __forceinline__ void reduce_rows(const Tiling& tiling, const Channels
   static_assert(kCount * kMostGroups * kWidth <= 252, "one thread a channel and tap adds up the rows");
   using Tile = ChannelTile<kWidth>;
   const int thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);
+  const int block_channels = tiling.groups * kWidth, first = static_cast<int>(blockIdx.y) * block_channels;
+  const int stride = tap_stride<kWidth>(threads, block_channels);
   __syncthreads();  // the last taps' sums have been read
 #pragma unroll
-  for (int s = 0; s < kCount; ++s) Tile::store(scratch + s * tap_stride<kWidth>(threads), threads, thread, taps[s]);
+  for (int s = 0; s < kCount; ++s) Tile::store(scratch + s * stride, threads, thread, taps[s]);
   __syncthreads();  // all rows' sums are there
-  const int block_channels = tiling.groups * kWidth, first = static_cast<int>(blockIdx.y) * block_channels;
   const int tap = thread / block_channels, channel = thread % block_channels;
   if (tap >= kCount || first + channel >= c) return;
-  const float* tile = scratch + tap * tap_stride<kWidth>(threads);
+  const float* tile = scratch + tap * stride;
   float sum = 0;
 #pragma unroll 4
   for (int row = 0; row < tiling.rows; ++row)
@@ -137,17 +141,16 @@ __global__ void __launch_bounds__(kSumChannels* kSumRows)
   *to = mode == GradMode::kAccumulate ? *to + sum : sum;  // taps of a channel are neighbours: 32 lanes, 32 sectors
 }
 
-/// 5x5 filters: 4 channels a thread.
-template <int kWidth, int kFilter>
-constexpr int kGradientWidth = kFilter == 5 && kWidth > 4 ? 4 : kWidth;
+// Channels a thread.
+constexpr int kWidth3 = 4, kWidth5 = 2;
 
 Tiling tiling_of(const Conv2dProblem& p, int width, const DepthwiseTuning& tuning) {
   return depthwise::tiling_of(p.c, width, std::int64_t{p.n} * p.p(), p.q(), tuning.backward_weights_blocks);
 }
 
 int width_of(const Conv2dProblem& p, DType type) {
-  const int pack = type == DType::kF32 || p.r == 5 ? 4 : 8, full = type == DType::kF32 ? 4 : 8;
-  return p.c % full == 0 ? pack : 1;
+  if (p.c % (type == DType::kF32 ? kPack<float> : kPack<__nv_bfloat16>) != 0) return 1;
+  return p.r == 3 ? kWidth3 : kWidth5;
 }
 
 }  // namespace
@@ -167,9 +170,9 @@ Status depthwise_backward_weights(const Conv2dProblem& problem, DType type, cons
   if (!is_aligned(args.src) || !is_aligned(args.diff_dst))
     return Status::failed("depthwise backward weights: src and diff_dst must be 16-byte aligned");
   const Tiling tiling = tiling_of(problem, width_of(problem, type), tuning);
-  Status status = for_shape(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
-    constexpr int kWidth = kGradientWidth<W::value, F::value>;
-    const int floats = F::value * tap_stride<kWidth>(tiling.threads());
+  Status status = for_shape<kWidth3, kWidth5>(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
+    constexpr int kWidth = W::value;
+    const int floats = F::value * tap_stride<kWidth>(tiling.threads(), tiling.groups * kWidth);
     return launch(depthwise_backward_weights_kernel<T, kWidth, F::value, S::value>, grid_of(tiling, floats, stream),
                   problem, tiling, problem.p(), problem.q(), static_cast<const T*>(args.src),
                   static_cast<const T*>(args.diff_dst), args.workspace);

@@ -1,7 +1,8 @@
 // dst[n,p,q,c] = activation(scale[c] * sum over r,s of src[n, p*stride - top + r, q*stride - left + s, c]
 //                                                   * weights[c,r,s]  + shift[c])
 //
-//   one thread: kWidth channels (16 bytes) of 4 neighbouring pixels of a line of dst
+//   one thread: kWidth channels (16 bytes; 4 channels where the filter is 5x5) of 4 neighbouring pixels of a line of
+//   dst
 //
 //   src line r   x0  x1  x2  x3  x4  x5         each pixel is loaded once and slides past: x2 is tap 2 of dst 0, tap 1
 //                 \___|___/   |   |   |         of dst 1, tap 0 of dst 2. (3x3, stride 1; stride 2: 9 pixels.)
@@ -13,6 +14,8 @@
 // 2 * R * S FLOPs for each element of dst; src read once from memory (R times from a cache, 1.5 times along the line)
 // and dst written once: 3x3, stride 1 in bf16 are 18 FLOPs for 4 bytes: memory is the limit; 5x5 in bf16 (50 for 4)
 // comes near the fp32 units'.
+//
+// What did not pay: 8 channels a thread for 5x5 in bf16: 16 to 128 bytes of spills at 128 registers.
 
 #include "kernels/depthwise/tile.h"
 #include "kernels/simt/shared.h"
@@ -53,7 +56,7 @@ template <class T, int kWidth, int kFilter, int kStride>
 __global__ void __launch_bounds__(kThreads, kBlocksOfProcessor)
     depthwise_forward_kernel(Conv2dProblem p, Tiling tiling, int rows, int columns, const T* src, const float* weights,
                              const float* scale, const float* shift, Activation activation, T* dst) {
-  static_assert(kWidth == 1 || kWidth == kPack<T>);
+  static_assert(kWidth <= kPack<T>);
   constexpr int kTaps = kFilter * kFilter;  // behind them scale and shift
   const FilterTile<kWidth> filter = {tiling.groups, dynamic_shared<float>()};
   const Seat seat = seat_of<kWidth>(tiling);
@@ -120,7 +123,7 @@ Status depthwise_forward(const Conv2dProblem& problem, DType type, const Depthwi
     return Status::failed("depthwise: " + verdict.reason());
   if (!is_aligned(args.src) || !is_aligned(args.dst))
     return Status::failed("depthwise: src and dst must be 16-byte aligned");
-  return for_shape(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
+  return for_shape<8, 4>(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
     const Tiling tiling =
         tiling_of(problem.c, W::value, std::int64_t{problem.n} * problem.p(), problem.q(), tuning.forward_blocks);
     const int floats = FilterTile<W::value>::floats(tiling.groups, F::value * F::value + 2);

@@ -1,7 +1,7 @@
 #pragma once
 // How depthwise kernels share out their work. For .cu files.
 //
-//   grid.y: chunks of at most 8 groups of kWidth channels (16 bytes each: 128 neighbouring bytes of a pixel)
+//   grid.y: chunks of at most 8 groups of kWidth channels (8 of 16 bytes: 128 neighbouring bytes of a pixel)
 //   grid.x: runs of strips; a strip is 4 neighbouring pixels of a line, the lines of all pictures follow each other
 //
 //   block:            group 0   group 1  ...  group 7
@@ -128,25 +128,25 @@ __device__ __forceinline__ void add_product(Channels<kWidth>& sum, const Channel
 
 inline bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
 
-/// run<T, kWidth, kFilter, kStride>() as the problem asks for, which is supported.
+/// run(T{}, width, filter, stride) as the problem asks for, which is supported. A width is what one 16-byte load holds,
+/// but at most kWidest3 (3x3) or kWidest5 (5x5): as many channels as a thread has registers for. One where C is no
+/// multiple of 16 bytes.
 template <int kValue>
 struct Number {
   static constexpr int value = kValue;
 };
-template <class Run>
+template <int kWidest3, int kWidest5, class Run>
 Status for_shape(const Conv2dProblem& p, DType type, const Run& run) {
   const auto by_stride = [&](auto t, auto width, auto filter) {
     return p.stride_h == 1 ? run(t, width, filter, Number<1>{}) : run(t, width, filter, Number<2>{});
   };
-  const auto by_filter = [&](auto t, auto width) {
-    return p.r == 3 ? by_stride(t, width, Number<3>{}) : by_stride(t, width, Number<5>{});
+  const auto by_width = [&]<class T>(T t) {
+    if (p.c % kPack<T> != 0)
+      return p.r == 3 ? by_stride(t, Number<1>{}, Number<3>{}) : by_stride(t, Number<1>{}, Number<5>{});
+    if (p.r == 3) return by_stride(t, Number<std::min(kWidest3, kPack<T>)>{}, Number<3>{});
+    return by_stride(t, Number<std::min(kWidest5, kPack<T>)>{}, Number<5>{});
   };
-  if (type == DType::kF32) {
-    if (p.c % kPack<float> == 0) return by_filter(float{}, Number<kPack<float>>{});
-    return by_filter(float{}, Number<1>{});
-  }
-  if (p.c % kPack<__nv_bfloat16> == 0) return by_filter(__nv_bfloat16{}, Number<kPack<__nv_bfloat16>>{});
-  return by_filter(__nv_bfloat16{}, Number<1>{});
+  return type == DType::kF32 ? by_width(float{}) : by_width(__nv_bfloat16{});
 }
 
 }  // namespace cudacards::depthwise

@@ -54,7 +54,7 @@ __device__ __forceinline__ void put_channels(GradMode mode, T* to, Channels<kWid
 /// so that neighbouring seats move neighbouring 16 bytes, and 32 channels in order lie in 32 banks.
 template <int kWidth>
 struct ChannelTile {
-  static_assert(kWidth == 1 || kWidth == 4 || kWidth == 8);
+  static_assert(kWidth == 1 || kWidth == 2 || kWidth == 4 || kWidth == 8);
   static constexpr int kPart = kWidth < 4 ? kWidth : 4;
   static constexpr int kParts = kWidth / kPart;
 

@@ -388,7 +388,7 @@ void for_well_shaped(const Body& body) {
 
 // Staging the filters turns (K,R,S,1) over, see FilterTile::stage: its stores lie 2 deep (3x3) or 4 deep (5x5) on a
 // bank, once a block.
-constexpr TrafficLimit kWithStaging = {.shared_store = 4};
+constexpr TrafficLimit kWithStaging = {.shared_store = 3.4};
 
 TEST_F(DepthwiseTraffic, ForwardIsWhatTheBytesNeed) {
   expect_traffic("depthwise_forward_kernel", kWithStaging, [] {
