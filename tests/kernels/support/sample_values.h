@@ -2,6 +2,7 @@
 // Values for kernel tests, the same on every machine, and what tests do with the two storage types.
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -31,6 +32,11 @@ std::vector<double> random_values(std::int64_t count, std::uint32_t stream) {
     const Random4 words = random4(7, RandomPurpose::kDeck, stream, 1, static_cast<std::uint32_t>(i));
     values[i] = static_cast<float>(T(2 * uniform01(words.v[0]) - 1));
   }
+  return values;
+}
+
+inline std::vector<double> magnitudes(std::vector<double> values) {
+  for (double& x : values) x = std::abs(x);
   return values;
 }
 
