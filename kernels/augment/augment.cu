@@ -23,7 +23,7 @@
 
 #include "kernels/augment/augment.h"
 #include "kernels/augment/blur.h"
-#include "kernels/augment/piece.h"
+#include "kernels/augment/piece.cuh"
 #include "kernels/augment/rescale.h"
 #include "kernels/simt/shared.h"
 

@@ -19,7 +19,7 @@
 #include <cstdint>
 
 #include "kernels/augment/blur.h"
-#include "kernels/augment/piece.h"
+#include "kernels/augment/piece.cuh"
 #include "kernels/simt/shared.h"
 #include "kernels/simt/warp.h"
 

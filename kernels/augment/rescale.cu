@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "kernels/augment/piece.h"
+#include "kernels/augment/piece.cuh"
 #include "kernels/augment/rescale.h"
 
 namespace cudacards {

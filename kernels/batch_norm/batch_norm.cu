@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "kernels/batch_norm/kernels.h"
+#include "kernels/batch_norm/kernels.cuh"
 
 namespace cudacards {
 namespace {

@@ -11,7 +11,7 @@
 // and one with a stored dst. 7 and 9 FLOPs an element: memory.
 // With running statistics diff_src needs no sums: 3 tensors move where the parameters' gradients are not wanted.
 
-#include "kernels/batch_norm/kernels.h"
+#include "kernels/batch_norm/kernels.cuh"
 
 namespace cudacards {
 namespace {

@@ -6,7 +6,7 @@
 // Moves 2 * rows * C elements, 3 FLOPs each: memory. scale and beta - mean * scale folded into one multiply-add would
 // save a subtraction and lose the digits of a mean far from zero.
 
-#include "kernels/batch_norm/kernels.h"
+#include "kernels/batch_norm/kernels.cuh"
 
 namespace cudacards {
 namespace {

@@ -13,8 +13,8 @@
 // Reads rows * C elements once, 4.5 FLOPs each: memory. The partial numbers are 8 bytes * slabs * C, at most 528
 // blocks'. The order of every sum follows from rows and C alone.
 
-#include "kernels/batch_norm/kernels.h"
-#include "kernels/batch_norm/lanes.h"
+#include "kernels/batch_norm/kernels.cuh"
+#include "kernels/batch_norm/lanes.cuh"
 #include "kernels/simt/launch.h"
 
 namespace cudacards {

@@ -16,9 +16,9 @@
 #include <algorithm>
 
 #include "kernels/conv2d/conv2d.h"
-#include "kernels/conv2d/cursors.h"
-#include "kernels/conv2d/launching.h"
-#include "kernels/conv2d/store.h"
+#include "kernels/conv2d/cursors.cuh"
+#include "kernels/conv2d/launching.cuh"
+#include "kernels/conv2d/store.cuh"
 
 namespace cudacards {
 namespace {

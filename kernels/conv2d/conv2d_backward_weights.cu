@@ -15,9 +15,9 @@
 // FLOPs as forward; bytes src * (filter tiles) + diff_dst * (column tiles) + 2 * slices * (K RSC + K) * 4.
 
 #include "kernels/conv2d/conv2d.h"
-#include "kernels/conv2d/cursors.h"
-#include "kernels/conv2d/launching.h"
-#include "kernels/conv2d/store.h"
+#include "kernels/conv2d/cursors.cuh"
+#include "kernels/conv2d/launching.cuh"
+#include "kernels/conv2d/store.cuh"
 
 namespace cudacards {
 namespace {

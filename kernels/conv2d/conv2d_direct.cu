@@ -18,7 +18,7 @@
 
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv2d/direct.h"
-#include "kernels/conv2d/store.h"
+#include "kernels/conv2d/store.cuh"
 #include "kernels/simt/launch.h"
 #include "kernels/simt/shared.h"
 #include "kernels/simt/warp.h"

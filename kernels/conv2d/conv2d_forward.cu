@@ -15,10 +15,10 @@
 // filters. conv2d_halo.cu fetches it once. Accumulation in fp32 in the order of the depth.
 
 #include "kernels/conv2d/conv2d.h"
-#include "kernels/conv2d/cursors.h"
+#include "kernels/conv2d/cursors.cuh"
 #include "kernels/conv2d/halo.h"
-#include "kernels/conv2d/launching.h"
-#include "kernels/conv2d/store.h"
+#include "kernels/conv2d/launching.cuh"
+#include "kernels/conv2d/store.cuh"
 
 namespace cudacards {
 namespace {

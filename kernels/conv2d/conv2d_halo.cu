@@ -20,8 +20,8 @@
 #include <cstdint>
 
 #include "kernels/conv2d/halo.h"
-#include "kernels/conv2d/launching.h"
-#include "kernels/conv2d/store.h"
+#include "kernels/conv2d/launching.cuh"
+#include "kernels/conv2d/store.cuh"
 
 namespace cudacards {
 namespace {

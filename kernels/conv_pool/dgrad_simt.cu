@@ -10,7 +10,7 @@
 
 #include "kernels/base/grad_mode.h"
 #include "kernels/conv_pool/internal.h"
-#include "kernels/conv_pool/simt_tile.h"
+#include "kernels/conv_pool/simt_tile.cuh"
 #include "kernels/simt/launch.h"
 
 namespace cudacards::conv_pool {

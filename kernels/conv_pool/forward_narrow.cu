@@ -17,7 +17,7 @@
 // matrix instructions and the stores alike.
 
 #include "kernels/conv_pool/internal.h"
-#include "kernels/conv_pool/narrow_tile.h"
+#include "kernels/conv_pool/narrow_tile.cuh"
 #include "kernels/simt/launch.h"
 
 namespace cudacards::conv_pool {

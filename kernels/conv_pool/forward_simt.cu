@@ -9,7 +9,7 @@
 // memory.
 
 #include "kernels/conv_pool/internal.h"
-#include "kernels/conv_pool/simt_tile.h"
+#include "kernels/conv_pool/simt_tile.cuh"
 #include "kernels/simt/launch.h"
 
 namespace cudacards::conv_pool {

@@ -18,7 +18,7 @@
 // 154 MFLOP of matrix instructions a picture (1.8 times the padding), bound by both alike.
 
 #include "kernels/conv_pool/internal.h"
-#include "kernels/conv_pool/narrow_tile.h"
+#include "kernels/conv_pool/narrow_tile.cuh"
 #include "kernels/simt/launch.h"
 
 namespace cudacards::conv_pool {

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "kernels/conv_pool/internal.h"
-#include "kernels/conv_pool/window.h"
+#include "kernels/conv_pool/window.cuh"
 #include "kernels/simt/launch.h"
 
 namespace cudacards::conv_pool {

@@ -15,7 +15,7 @@
 // Bound by shared memory: 16 bytes a lane for four multiply-adds.
 
 #include "kernels/conv_pool/internal.h"
-#include "kernels/conv_pool/simt_tile.h"
+#include "kernels/conv_pool/simt_tile.cuh"
 #include "kernels/simt/launch.h"
 
 namespace cudacards::conv_pool {

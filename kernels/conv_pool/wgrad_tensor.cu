@@ -18,7 +18,7 @@
 // Three of four products have a zero factor: bound by the matrix instructions.
 
 #include "kernels/conv_pool/internal.h"
-#include "kernels/conv_pool/tensor_tile.h"
+#include "kernels/conv_pool/tensor_tile.cuh"
 #include "kernels/simt/launch.h"
 
 namespace cudacards::conv_pool {

@@ -11,7 +11,7 @@
 
 #include "kernels/dense/checks.h"
 #include "kernels/dense/dense.h"
-#include "kernels/matmul/launch.h"
+#include "kernels/matmul/launch.cuh"
 
 namespace cudacards {
 namespace {

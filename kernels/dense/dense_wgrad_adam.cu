@@ -13,8 +13,8 @@
 
 #include "kernels/dense/checks.h"
 #include "kernels/dense/dense.h"
-#include "kernels/matmul/launch.h"
-#include "kernels/optimizer/rule.h"
+#include "kernels/matmul/launch.cuh"
+#include "kernels/optimizer/rule.cuh"
 
 namespace cudacards {
 namespace {

@@ -12,7 +12,7 @@
 // threads: no atomics. 2 * R * S FLOPs an element of diff_dst; diff_dst read and diff_src written once: memory is the
 // limit, as forward.
 
-#include "kernels/depthwise/tile.h"
+#include "kernels/depthwise/tile.cuh"
 #include "kernels/simt/shared.h"
 
 namespace cudacards {

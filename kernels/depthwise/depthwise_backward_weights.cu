@@ -17,7 +17,7 @@
 //
 // What did not pay: twice as many channels a thread: 200 to 390 bytes of spills at 128 registers.
 
-#include "kernels/depthwise/tile.h"
+#include "kernels/depthwise/tile.cuh"
 #include "kernels/simt/shared.h"
 
 namespace cudacards {

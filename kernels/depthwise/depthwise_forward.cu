@@ -17,7 +17,7 @@
 //
 // What did not pay: 8 channels a thread for 5x5 in bf16: 16 to 128 bytes of spills at 128 registers.
 
-#include "kernels/depthwise/tile.h"
+#include "kernels/depthwise/tile.cuh"
 #include "kernels/simt/shared.h"
 
 namespace cudacards {

@@ -15,8 +15,8 @@
 #include <string>
 
 #include "kernels/optimizer/optimizer.h"
-#include "kernels/optimizer/rule.h"
-#include "kernels/optimizer/segments.h"
+#include "kernels/optimizer/rule.cuh"
+#include "kernels/optimizer/segments.cuh"
 #include "kernels/simt/launch.h"
 #include "kernels/simt/numeric.h"
 #include "kernels/simt/vector.h"

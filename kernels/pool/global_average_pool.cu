@@ -12,7 +12,7 @@
 // Forward reads N * pixels * C elements once and writes N * C; backward the reverse. One addition an element: memory is
 // the limit.
 
-#include "kernels/pool/launcher.h"
+#include "kernels/pool/launcher.cuh"
 #include "kernels/simt/shared.h"
 
 namespace cudacards {

@@ -11,7 +11,7 @@
 // window find it in a cache: 2x2 windows in bf16 move 2 + 0.5 + 0.25 bytes for each element of diff_src. Memory is the
 // limit.
 
-#include "kernels/pool/launcher.h"
+#include "kernels/pool/launcher.cuh"
 
 namespace cudacards {
 namespace {

@@ -13,7 +13,7 @@
 // training, one byte an element: 2x2 windows in bf16 move 2 + 0.5 + 0.25 bytes for each element of src. One comparison
 // an element: memory is the limit. 2x2 has its own code so that its four loads are on their way together.
 
-#include "kernels/pool/launcher.h"
+#include "kernels/pool/launcher.cuh"
 
 namespace cudacards {
 namespace {

@@ -13,7 +13,7 @@
 
 #include "kernels/simt/launch.h"
 #include "kernels/simt/shared.h"
-#include "kernels/softmax/rows.h"
+#include "kernels/softmax/rows.cuh"
 #include "kernels/softmax/softmax.h"
 
 namespace cudacards {

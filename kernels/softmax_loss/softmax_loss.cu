@@ -17,7 +17,7 @@
 
 #include "kernels/simt/launch.h"
 #include "kernels/simt/shared.h"
-#include "kernels/softmax/rows.h"
+#include "kernels/softmax/rows.cuh"
 #include "kernels/softmax_loss/softmax_loss.h"
 
 namespace cudacards {

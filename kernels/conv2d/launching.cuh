@@ -6,8 +6,8 @@
 #include <string>
 
 #include "kernels/conv2d/conv2d.h"
-#include "kernels/conv2d/simt_gemm.h"
-#include "kernels/conv2d/tensor_gemm.h"
+#include "kernels/conv2d/simt_gemm.cuh"
+#include "kernels/conv2d/tensor_gemm.cuh"
 #include "kernels/simt/launch.h"
 #include "kernels/simt/shared.h"
 

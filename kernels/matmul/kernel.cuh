@@ -8,7 +8,7 @@
 // z = slices of k.
 
 #include "kernels/matmul/operands.h"
-#include "kernels/matmul/quad.h"
+#include "kernels/matmul/quad.cuh"
 #include "kernels/simt/async_copy.h"
 #include "kernels/simt/shared.h"
 

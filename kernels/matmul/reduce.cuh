@@ -6,7 +6,7 @@
 // Moves slices * m * n * 4 bytes twice, most of it through the second-level cache.
 
 #include "kernels/matmul/operands.h"
-#include "kernels/matmul/quad.h"
+#include "kernels/matmul/quad.cuh"
 #include "kernels/simt/shared.h"
 #include "kernels/simt/warp.h"
 

@@ -14,7 +14,7 @@
 // warp reads one address. The pitches make the scattered stores of the load phase free of conflicts: eight inputs x
 // four neighbouring pixels (or outputs) fall on 32 banks, as 324 % 32 == 4.
 
-#include "kernels/conv_pool/window.h"
+#include "kernels/conv_pool/window.cuh"
 #include "kernels/simt/shared.h"
 #include "kernels/simt/warp.h"
 

@@ -2,7 +2,7 @@
 // The steps behind batch_norm.h's functions, which have checked what they are given. For this folder's .cu files.
 
 #include "kernels/batch_norm/batch_norm.h"
-#include "kernels/batch_norm/lanes.h"
+#include "kernels/batch_norm/lanes.cuh"
 #include "kernels/simt/launch.h"
 
 namespace cudacards {

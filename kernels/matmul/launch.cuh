@@ -4,10 +4,10 @@
 #include <cstdint>
 
 #include "kernels/base/stream.h"
-#include "kernels/matmul/cuda_cores.h"
-#include "kernels/matmul/kernel.h"
-#include "kernels/matmul/reduce.h"
-#include "kernels/matmul/tensor_cores.h"
+#include "kernels/matmul/cuda_cores.cuh"
+#include "kernels/matmul/kernel.cuh"
+#include "kernels/matmul/reduce.cuh"
+#include "kernels/matmul/tensor_cores.cuh"
 #include "kernels/simt/launch.h"
 
 namespace cudacards {

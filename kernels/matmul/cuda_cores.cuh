@@ -11,7 +11,7 @@
 //                                     y0              |            (4 x 4 elements each)
 
 #include "kernels/matmul/operands.h"
-#include "kernels/matmul/quad.h"
+#include "kernels/matmul/quad.cuh"
 #include "kernels/simt/warp.h"
 
 namespace cudacards {

@@ -9,7 +9,7 @@
 //   +----+----+----+----+
 
 #include "kernels/matmul/operands.h"
-#include "kernels/matmul/quad.h"
+#include "kernels/matmul/quad.cuh"
 #include "kernels/simt/tile.h"
 
 namespace cudacards {

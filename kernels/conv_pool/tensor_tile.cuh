@@ -15,7 +15,7 @@
 
 #include <cstdint>
 
-#include "kernels/conv_pool/window.h"
+#include "kernels/conv_pool/window.cuh"
 #include "kernels/simt/async_copy.h"
 #include "kernels/simt/shared.h"
 #include "kernels/simt/tile.h"

@@ -11,7 +11,7 @@
 
 #include <cstdint>
 
-#include "kernels/conv2d/tensor_gemm.h"
+#include "kernels/conv2d/tensor_gemm.cuh"
 #include "kernels/simt/numeric.h"
 #include "kernels/simt/vector.h"
 

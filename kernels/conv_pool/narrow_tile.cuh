@@ -9,7 +9,7 @@
 //
 //   bytes of the picture -> raw words (aligned loads; rows of 18 pixels begin anywhere) -> both copies
 
-#include "kernels/conv_pool/tensor_tile.h"
+#include "kernels/conv_pool/tensor_tile.cuh"
 
 namespace cudacards::conv_pool {
 
