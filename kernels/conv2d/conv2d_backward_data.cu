@@ -11,12 +11,14 @@
 //      128 | flipped taps      |        +-------------------------+
 //          +-------------------+
 //
-// Bytes and FLOPs as forward with C and K exchanged; stride 2 does a quarter of the work of a dilated stride-1 pass.
+// conv2d_halo.cu does 3x3 of stride 1. Bytes and FLOPs as forward with C and K exchanged; stride 2 does a quarter of
+// the work of a dilated stride-1 pass.
 
 #include <algorithm>
 
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv2d/cursors.cuh"
+#include "kernels/conv2d/halo.h"
 #include "kernels/conv2d/launching.cuh"
 #include "kernels/conv2d/store.cuh"
 
@@ -118,7 +120,7 @@ Status simt(const Conv2dProblem& problem, const Conv2dBackwardDataArgs& args, St
 
 Verdict conv2d_backward_data_supports(const Conv2dProblem& problem, DType type, const Conv2dChoice& choice) {
   if (const Verdict verdict = conv2d_is_valid(problem, type); !verdict) return verdict;
-  if (choice.path == Conv2dPath::kHalo) return Verdict::no("the halo tile is for the forward pass");
+  if (choice.path == Conv2dPath::kHalo) return conv2d_halo_backward_supports(problem, type);
   return conv2d_gemm_path(type, choice.path);
 }
 
@@ -128,6 +130,9 @@ Status conv2d_backward_data(const Conv2dProblem& problem, DType type, const Conv
     return Status::failed("conv2d backward data: " + verdict.reason());
   if (args.mode == GradMode::kIgnore) return Status::ok();
   if (!conv2d_aligned({args.diff_dst, args.weights, args.diff_src})) return conv2d_unaligned("conv2d backward data");
+  const bool halo_is_best = choice.path == Conv2dPath::kBest && choice.tile == Conv2dTile::kBest &&
+                            conv2d_halo_backward_supports(problem, type) && conv2d_halo_fits(problem.h, problem.w);
+  if (choice.path == Conv2dPath::kHalo || halo_is_best) return conv2d_halo_backward(problem, args, stream);
   if (conv2d_on_tensor_cores(type, choice)) return tensor(problem, args, stream, choice.tile);
   return type == DType::kF32 ? simt<float>(problem, args, stream) : simt<__nv_bfloat16>(problem, args, stream);
 }

@@ -223,7 +223,7 @@ Status reduce(const Conv2dProblem& problem, const Slicing& s, const Conv2dBackwa
 
 Verdict conv2d_backward_weights_supports(const Conv2dProblem& problem, DType type, const Conv2dChoice& choice) {
   if (const Verdict verdict = conv2d_is_valid(problem, type); !verdict) return verdict;
-  if (choice.path == Conv2dPath::kHalo) return Verdict::no("the halo tile is for the forward pass");
+  if (choice.path == Conv2dPath::kHalo) return Verdict::no("the halo tile is for the forward pass and backward data");
   if (choice.slices > 65535) return Verdict::no("more than 65535 slices: a grid is no deeper");
   return conv2d_gemm_path(type, choice.path);
 }

@@ -122,9 +122,9 @@ Status conv2d_forward(const Conv2dProblem& problem, DType type, const Conv2dForw
     return Status::failed("conv2d forward: " + verdict.reason());
   if (!conv2d_aligned({args.src, args.weights, args.bias, args.residual, args.dst}))
     return conv2d_unaligned("conv2d forward");
-  if (choice.path == Conv2dPath::kHalo ||
-      (choice.path == Conv2dPath::kBest && choice.tile == Conv2dTile::kBest && conv2d_halo_is_best(problem, type)))
-    return conv2d_halo(problem, args, stream);
+  const bool halo_is_best = choice.path == Conv2dPath::kBest && choice.tile == Conv2dTile::kBest &&
+                            conv2d_halo_supports(problem, type) && conv2d_halo_fits(problem.p(), problem.q());
+  if (choice.path == Conv2dPath::kHalo || halo_is_best) return conv2d_halo(problem, args, stream);
   if (conv2d_on_tensor_cores(type, choice)) return tensor(problem, args, stream, choice.tile);
   return type == DType::kF32 ? simt<float>(problem, args, stream) : simt<__nv_bfloat16>(problem, args, stream);
 }

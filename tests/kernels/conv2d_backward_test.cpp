@@ -22,8 +22,14 @@ TEST(Conv2dBackwardSupports, SaysNoWithTheReason) {
     EXPECT_FALSE(conv2d_backward_data_supports(kPlain, DType::kF32, {.path = path}));
     EXPECT_FALSE(conv2d_backward_weights_supports(kPlain, DType::kF32, {.path = path}));
   }
-  EXPECT_THAT(conv2d_backward_data_supports(kPlain, DType::kBf16, {.path = Conv2dPath::kHalo}).reason(),
-              HasSubstr("forward"));
+  Conv2dProblem odd = kPlain;
+  EXPECT_TRUE(conv2d_backward_data_supports(odd, DType::kBf16, {.path = Conv2dPath::kHalo}));
+  odd.k = 12;
+  EXPECT_THAT(conv2d_backward_data_supports(odd, DType::kBf16, {.path = Conv2dPath::kHalo}).reason(),
+              HasSubstr("filters in eights"));
+  odd.k = 8, odd.c = 12;
+  EXPECT_THAT(conv2d_backward_data_supports(odd, DType::kBf16, {.path = Conv2dPath::kHalo}).reason(),
+              HasSubstr("channels in eights"));
   EXPECT_THAT(conv2d_backward_weights_supports(kPlain, DType::kBf16, {.path = Conv2dPath::kHalo}).reason(),
               HasSubstr("forward"));
   EXPECT_TRUE(conv2d_backward_weights_supports(kPlain, DType::kF32, {.slices = 65535}));
@@ -161,7 +167,11 @@ TEST_P(Conv2dBackward, DataIsExactOnIntegers) {
     const DataInputs in = data_integers(p, mode);
     const Doubles want = expected_data(p, in);
     EXPECT_TRUE(trusted(want));
-    for (const Conv2dVariant& variant : conv2d_gemm_variants()) {
+    auto variants = conv2d_gemm_variants();
+    variants.push_back({"best", DType::kBf16, {}});
+    if (conv2d_backward_data_supports(p, DType::kBf16, {.path = Conv2dPath::kHalo}))
+      variants.push_back({"halo", DType::kBf16, {.path = Conv2dPath::kHalo}});
+    for (const Conv2dVariant& variant : variants) {
       if (mode == GradMode::kAccumulate && variant.choice.tile != Conv2dTile::kBest) continue;  // the store is shared
       EXPECT_TRUE(exact(data_on_device(p, variant.type, in, variant.choice), want, variant.type)) << variant.name;
     }
@@ -207,6 +217,17 @@ TEST_F(Conv2dBackwardKernels, GiveTheSameBytesInEveryOrder) {
       const auto rest = in_every_order([&] { return weights_on_device(p, variant.type, weights, variant.choice); });
       EXPECT_TRUE(exact(rest, expected_weights(p, weights), DType::kF32)) << variant.name;
     }
+  }
+}
+
+/// Two halo tiles in each direction and ragged, two slabs of filters and ragged, more than a block's channels.
+TEST_F(Conv2dBackwardKernels, HaloTileGivesTheSameBytesInEveryOrder) {
+  const Conv2dProblem p = {.n = 2, .h = 9, .w = 18, .c = 72, .k = 40, .r = 3, .s = 3, .pad = {1, 0, 2, 1}};
+  for (const auto mode : {GradMode::kOverwrite, GradMode::kAccumulate}) {
+    const DataInputs in = data_integers(p, mode);
+    const auto actual =
+        in_every_order([&] { return data_on_device(p, DType::kBf16, in, {.path = Conv2dPath::kHalo}); });
+    EXPECT_TRUE(exact(actual, expected_data(p, in), DType::kBf16));
   }
 }
 
@@ -269,6 +290,7 @@ TEST_F(Conv2dBackwardKernels, MoveWhatTheBytesNeed) {
     expect_traffic("conv2d_backward_data", {}, [&] { data_on_device(p, variant.type, data, variant.choice); });
     expect_traffic("conv2d_backward_weights", {}, [&] { weights_on_device(p, variant.type, weights, variant.choice); });
   }
+  expect_traffic("conv2d_halo_kernel", {}, [&] { data_on_device(p, DType::kBf16, data, {.path = Conv2dPath::kHalo}); });
 }
 
 }  // namespace

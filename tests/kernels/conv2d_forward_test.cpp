@@ -47,11 +47,11 @@ TEST(Conv2dSupports, SaysNoWithTheReason) {
 }
 
 TEST(Conv2dTuning, TakesTheHaloTileWhereItFitsAndWideTilesWhereThereAreMany) {
-  EXPECT_TRUE(
-      conv2d_halo_is_best({.h = 32, .w = 32, .c = 64, .k = 64, .r = 3, .s = 3, .pad = {1, 1, 1, 1}}, DType::kBf16));
-  EXPECT_FALSE(
-      conv2d_halo_is_best({.h = 7, .w = 7, .c = 64, .k = 64, .r = 3, .s = 3, .pad = {1, 1, 1, 1}}, DType::kBf16));
-  EXPECT_FALSE(conv2d_halo_is_best({.h = 32, .w = 32, .c = 64, .k = 64, .r = 1, .s = 1}, DType::kBf16));
+  EXPECT_TRUE(conv2d_halo_fits(8, 16));
+  EXPECT_TRUE(conv2d_halo_fits(12, 16));
+  EXPECT_FALSE(conv2d_halo_fits(11, 16));
+  EXPECT_FALSE(conv2d_halo_fits(16, 11));
+  EXPECT_FALSE(conv2d_halo_fits(7, 7));
   EXPECT_EQ(conv2d_tile(1 << 20, 128, Conv2dTile::kBest), Conv2dTile::k128x128);
   EXPECT_EQ(conv2d_tile(1 << 10, 128, Conv2dTile::kBest), Conv2dTile::k128x64);
   EXPECT_EQ(conv2d_tile(1 << 20, 64, Conv2dTile::kBest), Conv2dTile::k128x64);
@@ -176,6 +176,21 @@ TEST_F(Conv2dForwardKernels, KeepNanThroughRelu) {
     in.activation = activation;
     for (const Conv2dVariant& variant : all_variants())
       for (const float x : on_device(p, variant.type, in, variant.choice)) EXPECT_TRUE(std::isnan(x)) << variant.name;
+  }
+}
+
+/// A slab is deeper than what is left of the depth: what it reads there must be zeros, not the pixels below the filter.
+TEST_F(Conv2dForwardKernels, KeepNanWhereItIsRead) {
+  for (const int channels : {8, 5}) {
+    const Conv2dProblem p = {.n = 1, .h = 5, .w = 3, .c = channels, .k = 4, .r = 3, .s = 3};
+    Inputs in = integer_inputs(p);
+    in.src[static_cast<std::size_t>(3 * p.w * p.c)] = std::numeric_limits<double>::quiet_NaN();  // row 3, column 0
+    for (const Conv2dVariant& variant : all_variants()) {
+      if (!conv2d_forward_supports(p, variant.type, variant.choice)) continue;
+      const std::vector<float> dst = on_device(p, variant.type, in, variant.choice);
+      for (std::size_t i = 0; i < dst.size(); ++i)  // destination row 0 reads rows 0, 1 and 2
+        EXPECT_EQ(std::isnan(dst[i]), i >= static_cast<std::size_t>(p.k)) << variant.name << " element " << i;
+    }
   }
 }
 
