@@ -62,7 +62,7 @@ struct CudaCores {
   static __device__ __forceinline__ int row_of(int i) { return i / 4 * 4 * kThreadsM + 4 * thread_y() + i % 4; }
 
   __device__ __forceinline__ void multiply(ATile& a, BTile& b, ATile* results, Activation activation, RowSums sums) {
-#pragma unroll 1  // unrolled, the 8 x 8 tile would load ahead until its registers spill
+#pragma unroll 1  // unrolled, loads run ahead: the 8 x 8 tile takes 255 registers
     for (int k = 0; k < kK; k += 4) {
       float a_of[4 * kQuadsM][4], b_of[4 * kQuadsN][4];
       load<kA, kThreadsM>(a, k, thread_y(), a_of);
