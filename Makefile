@@ -10,17 +10,19 @@ ARGS := $(if $(DATA),,--image-size 96 --epochs 20)
 # make bench PEERS="--pytorch python3 --keras python3": interpreters that have them
 PEERS :=
 
-.PHONY: help deps configure build train test test-long bench format clean
+.PHONY: help deps configure build train test test-long test-mutation kernel-table bench format clean
 
 help:
-	@echo 'make train      build, then train and evaluate (DATA=folder: your pictures; else a generated deck)'
-	@echo 'make test       build, then run the fast tests'
-	@echo 'make build      the program: build/cudacards'
-	@echo 'make test-long  the tests that take long'
-	@echo 'make bench      the benchmarks'
-	@echo 'make deps       install the packages in packages.txt that are missing'
-	@echo 'make format     clang-format over the sources'
-	@echo 'make clean      remove the build folders'
+	@echo 'make train          build, then train and evaluate (DATA=folder: your pictures; else a generated deck)'
+	@echo 'make test           build, then run the fast tests'
+	@echo 'make build          the program: build/cudacards'
+	@echo 'make test-long      the tests that take long'
+	@echo 'make test-mutation  plant mistakes in the kernels and count which the tests notice'
+	@echo 'make kernel-table   every kernel: what the emulator counted, registers and spills'
+	@echo 'make bench          the benchmarks'
+	@echo 'make deps           install the packages in packages.txt that are missing'
+	@echo 'make format         clang-format over the sources'
+	@echo 'make clean          remove the build folders'
 
 deps:
 	@tools/install_packages.sh packages.txt
@@ -43,6 +45,15 @@ test: configure
 test-long: configure
 	@cmake --build $(BUILD) -j $(JOBS)
 	@ctest --test-dir $(BUILD) -R Long --output-on-failure
+
+test-mutation: configure
+	@cmake --build $(BUILD) -j $(JOBS) --target test_kernels_emulated
+	@tools/mutate_kernels.py --build $(BUILD)
+
+kernel-table: configure
+	@cmake --build $(BUILD) -j $(JOBS) --target test_kernels_emulated
+	@CUDACARDS_KERNEL_COUNTERS=$(BUILD)/kernel-counters.json $(BUILD)/tests/kernels/test_kernels_emulated --gtest_brief=1 >&2
+	@tools/kernel_table.py $(BUILD)/kernel-counters.json
 
 bench: deps
 	@cmake --preset bench

@@ -9,10 +9,12 @@
 
 #include "host/cli/commands.h"
 #include "host/cli/options.h"
+#include "host/cli/stop.h"
 #include "host/data/check.h"
 #include "host/data/deck/deck.h"
 #include "host/data/stats.h"
 #include "host/report/bar_chart_svg.h"
+#include "host/report/progress.h"
 #include "host/report/table.h"
 #include "host/runtime/log.h"
 #include "host/runtime/threads.h"
@@ -127,7 +129,9 @@ struct MakeCommand {
 
 int run_make(const MakeCommand& command) {
   set_threads(command.threads);
-  make_deck(command.folder, command.deck);
+  Progress progress(/*quiet=*/false);
+  const std::atomic<int>& stop_signal = stop_on_signals();
+  make_deck(command.folder, command.deck, counting("drawing cards", progress, &stop_signal));
   log_note(fmt::format("drew 53 cards: {} pictures of each in train, {} in valid, {} in test",
                        deck_count(command.deck, DeckSplit::kTrain), deck_count(command.deck, DeckSplit::kValid),
                        deck_count(command.deck, DeckSplit::kTest)));

@@ -15,7 +15,7 @@ namespace {
 
 struct EvalCommand {
   InferenceOptions inference;
-  std::string data, split = "valid";
+  std::string data, split;
   bool json = false;
 };
 
@@ -70,11 +70,13 @@ void add_eval(CLI::App& app, Action& action) {
       ->type_name("DIR")
       ->required();
   command
-      .add_option("--split", eval->split,
-                  "Which of DIR's: train, valid or test; a bare folder of class folders is taken whole")
+      .add_option(
+          "--split", eval->split,
+          "Which of DIR's: train, valid or test. Where DIR has no valid, train and valid are what `train` makes "
+          "of DIR")
       ->type_name("NAME")
       ->check(CLI::IsMember({"train", "valid", "test"}))
-      ->capture_default_str();
+      ->default_str("valid, or all of a folder of class folders");
   command.add_flag("--json", eval->json, "Print JSON");
   command.callback([eval, &action] { action = [eval] { return run(*eval); }; });
 }

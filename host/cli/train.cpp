@@ -1,18 +1,16 @@
 // cudacards train [DATA]: from a folder of pictures to a trained model.
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cctype>
-#include <csignal>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "host/cli/commands.h"
 #include "host/cli/options.h"
+#include "host/cli/stop.h"
 #include "host/data/files.h"
 #include "host/runtime/device.h"
 #include "host/runtime/error.h"
@@ -23,21 +21,6 @@
 
 namespace cudacards::cli {
 namespace {
-
-std::atomic<int> stop_signal = 0;
-static_assert(std::atomic<int>::is_always_lock_free);  // a signal handler writes it
-
-void request_stop(int signal) {
-  if (stop_signal.exchange(signal) != 0) _exit(128 + signal);  // the second time: at once
-}
-
-/// The first Ctrl-C or SIGTERM lets the step finish and saves. A reader of our output that goes away must not end the
-/// training.
-void handle_signals() {
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
-  std::signal(SIGPIPE, SIG_IGN);
-}
 
 struct TrainCommand {
   using Change = std::function<void(RunConfig&)>;
@@ -139,7 +122,6 @@ int run(const TrainCommand& train) {
   TrainOptions options;
   options.resume = train.resume;
   options.quiet = train.quiet;
-  options.stop_requested = &stop_signal;
   if (train.resume.empty()) {
     options.config = effective_config(train);
     validate(options.config);
@@ -147,7 +129,8 @@ int run(const TrainCommand& train) {
   } else {
     refuse_changes_of_a_resumed_run(train);
   }
-  handle_signals();
+  const std::atomic<int>& stop_signal = stop_on_signals();
+  options.stop_requested = &stop_signal;
   const TrainResult result = cudacards::train(options);
   if (!train.quiet) report(result);
   if (result.stopped)
@@ -223,7 +206,9 @@ void add_machine_options(TrainCommand& train) {
 void add_train(CLI::App& app, Action& action) {
   auto train = std::make_shared<TrainCommand>();
   train->command = app.add_subcommand("train", "Train a model on a folder of pictures");
-  train->command->footer("Prints the run's folder. Ctrl-C finishes the step and saves; a second one leaves at once.");
+  train->command->footer(
+      "Prints the run's folder. Ctrl-C finishes the step and saves; before there are steps, and the second time, it "
+      "leaves at once.");
   add_data_options(*train);
   add_run_options(*train);
   add_training_options(*train);

@@ -14,21 +14,18 @@
 namespace cudacards {
 namespace {
 
+/// A file: where it stands and what is in it. The names belong to the scan or the data set.
 struct Finding {
-  const SplitFolder* split = nullptr;
-  const ClassFolder* folder = nullptr;
-  const std::string* path = nullptr;
+  std::string_view path, split, class_name;
   Sha256 digest{};
-  std::string reason;  // empty: decodes
+  std::string reason = {};  // empty: decodes
 };
 
 std::vector<Finding> list_files(const FolderScan& scan) {
   std::vector<Finding> files;
   for (const SplitFolder& split : scan.splits) {
     for (const ClassFolder& folder : split.classes) {
-      for (const std::string& path : folder.files) {
-        files.push_back({.split = &split, .folder = &folder, .path = &path, .reason = {}});
-      }
+      for (const std::string& path : folder.files) files.push_back({path, split.name, folder.name});
     }
   }
   return files;
@@ -36,7 +33,7 @@ std::vector<Finding> list_files(const FolderScan& scan) {
 
 void look_at(Finding& file) {
   try {
-    const std::vector<std::uint8_t> bytes = read_file(*file.path);
+    const std::vector<std::uint8_t> bytes = read_file(std::string(file.path));
     file.digest = sha256(bytes);
     decode_image(bytes);
   } catch (const Error& error) {
@@ -44,22 +41,17 @@ void look_at(Finding& file) {
   }
 }
 
-/// A file's contents with where it stands.
-struct Fingerprint {
-  const std::string* path = nullptr;
-  std::string_view split, class_name;
-  Sha256 digest{};
-};
-
-std::vector<Duplicates> group_equal(const std::vector<Fingerprint>& files) {
-  std::map<Sha256, std::vector<const Fingerprint*>> by_digest;
-  for (const Fingerprint& file : files) by_digest[file.digest].push_back(&file);
+std::vector<Duplicates> group_equal(const std::vector<Finding>& files) {
+  std::map<Sha256, std::vector<const Finding*>> by_digest;
+  for (const Finding& file : files) {
+    if (file.reason.empty()) by_digest[file.digest].push_back(&file);
+  }
   std::vector<Duplicates> result;
   for (const auto& [digest, group] : by_digest) {
     if (group.size() < 2) continue;
     Duplicates duplicates;
-    for (const Fingerprint* file : group) {
-      duplicates.paths.push_back(printable(*file->path));
+    for (const Finding* file : group) {
+      duplicates.paths.push_back(printable(file->path));
       duplicates.across_labels |= file->class_name != group.front()->class_name;
       duplicates.across_splits |= file->split != group.front()->split;
     }
@@ -67,14 +59,6 @@ std::vector<Duplicates> group_equal(const std::vector<Fingerprint>& files) {
   }
   std::sort(result.begin(), result.end(), [](const Duplicates& a, const Duplicates& b) { return a.paths < b.paths; });
   return result;
-}
-
-std::vector<Duplicates> find_duplicates(const std::vector<Finding>& files) {
-  std::vector<Fingerprint> fingerprints;
-  for (const Finding& file : files) {
-    if (file.reason.empty()) fingerprints.push_back({file.path, file.split->name, file.folder->name, file.digest});
-  }
-  return group_equal(fingerprints);
 }
 
 std::vector<ClassMismatch> compare_classes(const FolderScan& scan, const std::vector<std::string>& classes) {
@@ -101,28 +85,16 @@ const char* meaning_of(const Duplicates& duplicates) {
   return "inside one class";
 }
 
-std::vector<Duplicates> find_duplicates(const Dataset& dataset) {
-  std::vector<Fingerprint> files;
-  for (const auto& [split, samples] : {std::pair("train", &dataset.train), std::pair("valid", &dataset.valid)}) {
-    for (const Sample& sample : *samples) {
-      files.push_back({&sample.path, split, dataset.classes[static_cast<std::size_t>(sample.label)], {}});
+std::vector<Duplicates> find_duplicates(const Pictures& train, const Pictures& valid,
+                                        const std::vector<std::string>& classes) {
+  std::vector<Finding> files;
+  for (const auto& [split, pictures] : {std::pair("train", &train), std::pair("valid", &valid)}) {
+    for (std::int64_t i = 0; i < pictures->size(); ++i) {
+      const std::string& class_name = classes[static_cast<std::size_t>(pictures->label(i))];
+      files.push_back({pictures->sample(i).path, split, class_name, pictures->digest(i)});
     }
   }
-  std::vector<char> is_read(files.size(), 0);
-  parallel_ranges(static_cast<std::int64_t>(files.size()), [&](std::int64_t begin, std::int64_t end, int) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      try {
-        files[i].digest = sha256(read_file(*files[i].path));
-        is_read[i] = 1;
-      } catch (const Error&) {  // decoding names it
-      }
-    }
-  });
-  std::vector<Fingerprint> whole;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    if (is_read[i] != 0) whole.push_back(files[i]);
-  }
-  return group_equal(whole);
+  return group_equal(files);
 }
 
 bool DatasetCheck::passes() const {
@@ -145,17 +117,18 @@ DatasetCheck check_dataset(const DatasetOptions& options) {
     for (const ClassFolder& folder : scan.splits.front().classes) check.classes.push_back(folder.name);
   }
   for (const Finding& file : files) {
-    if (!file.reason.empty()) check.bad.push_back({printable(*file.path), file.reason});
+    if (!file.reason.empty()) check.bad.push_back({printable(file.path), file.reason});
   }
   for (const SplitFolder& split : scan.splits) {
     for (const ClassFolder& folder : split.classes) {
-      const bool has_picture = std::any_of(files.begin(), files.end(),
-                                           [&](const Finding& f) { return f.folder == &folder && f.reason.empty(); });
+      const bool has_picture = std::any_of(files.begin(), files.end(), [&](const Finding& f) {
+        return f.split == split.name && f.class_name == folder.name && f.reason.empty();
+      });
       if (!has_picture) check.empty_classes.push_back(printable(folder.path));
     }
   }
   check.mismatches = compare_classes(scan, check.classes);
-  check.duplicates = find_duplicates(files);
+  check.duplicates = group_equal(files);
   check.skipped = std::move(scan.skipped);
   return check;
 }

@@ -20,8 +20,9 @@ struct Duplicates {
 /// "under different classes: one label is wrong".
 const char* meaning_of(const Duplicates& duplicates);
 
-/// Among the pictures of train and valid. Reads every file, decodes none; a file that cannot be read is left out.
-std::vector<Duplicates> find_duplicates(const Dataset& dataset);
+/// Among decoded pictures, by the bytes of their files. Opens none of them again.
+std::vector<Duplicates> find_duplicates(const Pictures& train, const Pictures& valid,
+                                        const std::vector<std::string>& classes);
 
 /// A class folder that not every split has. In valid or test but not in train is an error; the other way round is only
 /// worth knowing.

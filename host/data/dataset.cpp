@@ -11,7 +11,6 @@
 #include "host/data/folder_scan.h"
 #include "host/data/picture.h"
 #include "host/runtime/error.h"
-#include "host/runtime/threads.h"
 
 namespace cudacards {
 namespace {
@@ -111,6 +110,7 @@ void check_bad_files(const std::vector<BadFile>& bad, const std::vector<Sample>&
 Dataset scan_dataset(const DatasetOptions& options) {
   FolderScan scan = scan_folders(options);
   Dataset set;
+  set.layout = scan.layout;
   set.skipped = std::move(scan.skipped);
   const SplitFolder* train = scan.find("train");
   const SplitFolder& first = scan.splits.front();
@@ -124,7 +124,7 @@ Dataset scan_dataset(const DatasetOptions& options) {
   }
   if (train != nullptr) {
     for (const ClassFolder& folder : train->classes) {
-      if (!folder.files.empty()) continue;
+      if (!folder.files.empty() || !options.classes.empty()) continue;  // a model has learned the class elsewhere
       throw Error(fmt::format("the class folder {} holds no picture: add some or remove it", printable(folder.path)));
     }
     set.train = samples_of(*train, set.classes);
@@ -145,7 +145,7 @@ const std::uint8_t* Pictures::pixels(std::int64_t i) const {
 }
 
 Pictures decode_pictures(const std::vector<Sample>& samples, int height, int width, double bad_limit,
-                         const std::vector<std::string>& classes) {
+                         const std::vector<std::string>& classes, const WorkProgress& progress) {
   CUDACARDS_CHECK(height > 0 && width > 0);
   const std::size_t bytes = static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * 3;
   Pictures pictures;
@@ -155,13 +155,15 @@ Pictures decode_pictures(const std::vector<Sample>& samples, int height, int wid
   auto* pixels = pictures.pixels_.as<std::uint8_t>().data();
 
   std::vector<std::string> reasons(samples.size());  // empty: decoded
-  parallel_ranges(static_cast<std::int64_t>(samples.size()), [&](std::int64_t begin, std::int64_t end, int) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      try {
-        read_picture(samples[i].path, height, width, pixels + i * bytes);
-      } catch (const Error& error) {
-        reasons[i] = error.what();
-      }
+  std::vector<Sha256> digests(samples.size());
+  parallel_items(static_cast<std::int64_t>(samples.size()), progress, [&](std::int64_t item) {
+    const auto i = static_cast<std::size_t>(item);
+    try {
+      const std::vector<std::uint8_t> file = read_file(samples[i].path);
+      digests[i] = sha256(file);
+      decode_picture(file, height, width, pixels + i * bytes);
+    } catch (const Error& error) {
+      reasons[i] = error.what();
     }
   });
 
@@ -175,6 +177,7 @@ Pictures decode_pictures(const std::vector<Sample>& samples, int height, int wid
     const std::size_t slot = pictures.samples_.size();
     if (slot != i) std::memcpy(pixels + slot * bytes, pixels + i * bytes, bytes);
     pictures.samples_.push_back(samples[i]);
+    pictures.digests_.push_back(digests[i]);
   }
   check_bad_files(pictures.bad_, pictures.samples_, samples.size(), bad_limit, bad_labels, classes);
   return pictures;

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "host/data/files.h"
 #include "host/runtime/buffer.h"
+#include "host/runtime/threads.h"
 
 namespace cudacards {
 
@@ -30,7 +32,11 @@ struct DatasetOptions {
   std::vector<std::string> classes = {};
 };
 
+/// kBare: class folders right in the root, which counts as train.
+enum class DatasetLayout : std::uint8_t { kSplits, kBare };
+
 struct Dataset {
+  DatasetLayout layout = DatasetLayout::kSplits;
   std::vector<std::string> classes;  // sorted by name (byte order)
   std::vector<Sample> train, valid, test;
   std::vector<BadFile> skipped;  // not pictures by their name or kind: .DS_Store, links in circles, ...
@@ -49,12 +55,16 @@ class Pictures {
   const std::uint8_t* pixels(std::int64_t i) const;
   int label(std::int64_t i) const { return samples_[static_cast<std::size_t>(i)].label; }
   const Sample& sample(std::int64_t i) const { return samples_[static_cast<std::size_t>(i)]; }
+  /// Of the file's bytes.
+  const Sha256& digest(std::int64_t i) const { return digests_[static_cast<std::size_t>(i)]; }
   const std::vector<BadFile>& bad() const { return bad_; }
 
  private:
-  friend Pictures decode_pictures(const std::vector<Sample>&, int, int, double, const std::vector<std::string>&);
+  friend Pictures decode_pictures(const std::vector<Sample>&, int, int, double, const std::vector<std::string>&,
+                                  const WorkProgress&);
   int height_ = 0, width_ = 0;
   std::vector<Sample> samples_;  // without the bad ones, order kept
+  std::vector<Sha256> digests_;  // beside the samples
   std::vector<BadFile> bad_;
   Buffer pixels_;
 };
@@ -63,8 +73,8 @@ class Pictures {
 constexpr double kBadLimit = 0.10;
 
 /// Decodes in parallel. Bad files are left out and listed; above `bad_limit` of all, or where a class loses its last
-/// picture, Error.
+/// picture, Error. `progress` counts files; what it throws stops the work.
 Pictures decode_pictures(const std::vector<Sample>& samples, int height, int width, double bad_limit,
-                         const std::vector<std::string>& classes);
+                         const std::vector<std::string>& classes, const WorkProgress& progress = {});
 
 }  // namespace cudacards

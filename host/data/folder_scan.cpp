@@ -117,7 +117,10 @@ class Scanner {
     const auto split_folders = std::count_if(entries.begin(), entries.end(), is_split);
     const bool has_train =
         std::any_of(entries.begin(), entries.end(), [&](const Entry& e) { return is_folder(e) && e.name == "train"; });
-    if (!has_train && (split_folders == 0 || split_folders != folders)) return add_split("train", root);
+    if (!has_train && (split_folders == 0 || split_folders != folders)) {
+      result_.layout = DatasetLayout::kBare;
+      return add_split("train", root);
+    }
 
     for (const auto& [folder, split] : kSplitNames) {
       for (const Entry& entry : entries) {

@@ -21,6 +21,7 @@ struct SplitFolder {
 };
 
 struct FolderScan {
+  DatasetLayout layout = DatasetLayout::kSplits;
   std::vector<SplitFolder> splits;  // those that are there, in the order train, valid, test
   std::vector<BadFile> skipped;     // paths printable
   const SplitFolder* find(const std::string& split_name) const;

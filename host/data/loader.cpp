@@ -61,9 +61,7 @@ struct Loader::State {
     worker.join();
   }
 
-  std::int64_t batches() const {
-    return options.drop_last ? pictures.size() / options.batch : (pictures.size() + options.batch - 1) / options.batch;
-  }
+  std::int64_t batches() const { return (pictures.size() + options.batch - 1) / options.batch; }
 
   Ticket after(const Ticket& ticket) const {
     return ticket.index + 1 < batches() ? Ticket{ticket.epoch, ticket.index + 1} : Ticket{ticket.epoch + 1, 0};

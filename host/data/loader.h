@@ -16,7 +16,6 @@ struct LoaderOptions {
   int batch = 32;
   std::uint64_t seed = 0;
   bool shuffle = false;
-  bool drop_last = false;       // leave out the last, short batch
   AugmentOptions augment = {};  // default: none
 };
 

@@ -1,6 +1,7 @@
 #include "host/graph/parameters.h"
 
 #include <cmath>
+#include <utility>
 
 #include "host/runtime/threads.h"
 #include "kernels/base/philox.h"
@@ -24,22 +25,35 @@ void fill_glorot_uniform(std::span<float> values, const ParameterSpec& spec, std
 // Each parameter starts on a cache line, so that vector loads and threads never share one across parameters.
 constexpr std::int64_t kFloatsPerLine = static_cast<std::int64_t>(kAlignment / sizeof(float));
 
-}  // namespace
+struct Layout {
+  std::vector<Parameter> list;
+  std::int64_t size = 0;
+};
 
-Parameters::Parameters(const Graph& graph) {
-  std::int64_t next = 0;
+Layout lay_out(const Graph& graph) {
+  Layout layout;
   for (std::size_t i = 0; i < graph.layers().size(); ++i) {
     const Layer& layer = graph.layers()[i];
     for (const auto& spec : layer.parameters) {
-      const std::int64_t end = next + spec.shape.elements();
-      list_.push_back(
-          {layer.name + "/" + spec.name, static_cast<int>(i), spec, next, end, layer.trainable && spec.trainable});
-      next = (end + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine;
+      const std::int64_t end = layout.size + spec.shape.elements();
+      layout.list.push_back({layer.name + "/" + spec.name, static_cast<int>(i), spec, layout.size, end,
+                             layer.trainable && spec.trainable});
+      layout.size = (end + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine;
     }
   }
-  size_ = next;
-  values_ = Buffer(static_cast<std::size_t>(next) * sizeof(float), "the parameters");
+  return layout;
 }
+
+}  // namespace
+
+Parameters::Parameters(const Graph& graph) {
+  Layout layout = lay_out(graph);
+  list_ = std::move(layout.list);
+  size_ = layout.size;
+  values_ = Buffer(static_cast<std::size_t>(size_) * sizeof(float), "the parameters");
+}
+
+std::int64_t Parameters::size_of(const Graph& graph) { return lay_out(graph).size; }
 
 void Parameters::initialise(std::uint64_t seed) {
   for (std::size_t i = 0; i < list_.size(); ++i) {

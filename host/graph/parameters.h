@@ -24,6 +24,8 @@ struct Parameter {
 class Parameters {
  public:
   explicit Parameters(const Graph& graph);
+  /// What size() would be, without taking the memory.
+  static std::int64_t size_of(const Graph& graph);
 
   /// Draws every parameter from its initialiser. Parameter i's element e uses random4(seed, kInitialise, 0, i, e / 4).
   void initialise(std::uint64_t seed);

@@ -44,8 +44,18 @@ struct PlanNode {
   MemoryNeed memory;
 };
 
+/// What a plan takes, in bytes.
+struct PlanMemory {
+  std::size_t arena = 0;      // activations and their gradients, workspaces, scratchpads
+  std::size_t packed = 0;     // parameters in the implementations' own layouts
+  std::size_t gradients = 0;  // of the parameters
+  std::size_t total() const { return arena + packed + gradients; }
+};
+
 class Plan {
  public:
+  /// Chooses and places as make() does, and takes nothing.
+  static PlanMemory measure(const Graph& graph, const PlanOptions& options);
   /// `parameters` must have been made from the same graph and outlive the plan. Throws Error where memory is short.
   static Plan make(const Graph& graph, Parameters& parameters, const PlanOptions& options);
   ~Plan();

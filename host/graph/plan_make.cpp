@@ -120,17 +120,28 @@ class MemoryPlanner {
  public:
   explicit MemoryPlanner(State& state) : state_(state), n_(static_cast<int>(state.nodes.size())) {}
 
-  void place() {
+  /// Decides where everything goes; takes nothing yet.
+  PlanMemory measure() {
     add_values();
     add_workspaces();
-    std::vector<MemoryBlock> blocks;
-    for (const auto& [block, target] : wanted_) blocks.push_back(block);
-    const std::size_t bytes = place_blocks(blocks);
-    state_.arena = Buffer(bytes, "the plan's arena");
-    for (std::size_t i = 0; i < blocks.size(); ++i) {
-      if (blocks[i].bytes > 0) *wanted_[i].second = state_.arena.data() + blocks[i].offset;
+    for (const auto& [block, target] : wanted_) blocks_.push_back(block);
+    PlanMemory memory{.arena = place_blocks(blocks_)};
+    for (const auto& node : state_.nodes) memory.packed += align_up(node.memory.packed);
+    return memory;
+  }
+
+  void take(const PlanMemory& memory) {
+    state_.arena = Buffer(memory.arena, "the plan's arena");
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      if (blocks_[i].bytes > 0) *wanted_[i].second = state_.arena.data() + blocks_[i].offset;
     }
-    place_packed();
+    state_.packed = Buffer(memory.packed, "the plan's packed weights");
+    std::size_t offset = 0;
+    for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
+      const std::size_t need = state_.nodes[i].memory.packed;
+      if (need > 0) state_.bound[i].packed = state_.packed.data() + offset;
+      offset += align_up(need);
+    }
   }
 
  private:
@@ -187,21 +198,10 @@ class MemoryPlanner {
     }
   }
 
-  void place_packed() {
-    std::size_t bytes = 0;
-    for (const auto& node : state_.nodes) bytes += align_up(node.memory.packed);
-    state_.packed = Buffer(bytes, "the plan's packed weights");
-    std::size_t offset = 0;
-    for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
-      const std::size_t need = state_.nodes[i].memory.packed;
-      if (need > 0) state_.bound[i].packed = state_.packed.data() + offset;
-      offset += align_up(need);
-    }
-  }
-
   State& state_;
   const int n_;
   std::vector<std::pair<MemoryBlock, void**>> wanted_;
+  std::vector<MemoryBlock> blocks_;  // wanted_'s, with their offsets
 };
 
 void bind_parameters(State& state, std::size_t i) {
@@ -249,15 +249,12 @@ void bind_tensors(State& state) {
   }
 }
 
-}  // namespace
-
-Plan Plan::make(const Graph& graph, Parameters& parameters, const PlanOptions& options) {
+/// Fused and chosen, without memory.
+std::unique_ptr<State> make_state(const Graph& graph, const PlanOptions& options) {
   CUDACARDS_CHECK(options.batch > 0);
   auto state = std::make_unique<State>();
   state->options = options;
   state->input_kind = graph.input_kind();
-  state->parameters = &parameters;
-
   const auto steps = fuse_layers(graph, options.fuse);
   state->values = make_values(graph, steps, options);
   for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -266,10 +263,28 @@ Plan Plan::make(const Graph& graph, Parameters& parameters, const PlanOptions& o
     state->kernels.push_back(node.operation->is_view() ? nullptr : choose(node, options.impl));
   }
   state->bound.resize(steps.size());
-  MemoryPlanner(*state).place();
-  if (options.mode == Mode::kTrain) {
-    state->gradients = Buffer(static_cast<std::size_t>(parameters.size()) * sizeof(float), "the gradients");
-  }
+  return state;
+}
+
+std::size_t gradient_bytes(const Graph& graph, const PlanOptions& options) {
+  return options.mode == Mode::kTrain ? static_cast<std::size_t>(Parameters::size_of(graph)) * sizeof(float) : 0;
+}
+
+}  // namespace
+
+PlanMemory Plan::measure(const Graph& graph, const PlanOptions& options) {
+  const auto state = make_state(graph, options);
+  PlanMemory memory = MemoryPlanner(*state).measure();
+  memory.gradients = gradient_bytes(graph, options);
+  return memory;
+}
+
+Plan Plan::make(const Graph& graph, Parameters& parameters, const PlanOptions& options) {
+  auto state = make_state(graph, options);
+  state->parameters = &parameters;
+  MemoryPlanner planner(*state);
+  planner.take(planner.measure());
+  state->gradients = Buffer(gradient_bytes(graph, options), "the gradients");
   bind_tensors(*state);
   return Plan(std::move(state));
 }

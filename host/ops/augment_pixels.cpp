@@ -12,8 +12,7 @@
 namespace cudacards {
 namespace {
 
-constexpr int kChannels = 3;
-constexpr int kMaxBlurRadius = 30;  // three times the largest sigma, 10
+constexpr int kChannels = kPictureChannels;
 constexpr int kPiece = 128;         // destination pixels at a time: 5 KB of arrays
 
 struct Scratch {

@@ -9,11 +9,6 @@
 
 namespace cudacards {
 
-/// dst = pixel * scale + offset, the last step of every picture.
-struct Normalisation {
-  float scale = 1, offset = 0;
-};
-
 /// Bytes of scratch that one augment_picture() needs.
 std::size_t augment_scratch_bytes(int height, int width);
 

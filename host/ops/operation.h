@@ -19,13 +19,10 @@
 #include "host/ops/tensor.h"
 #include "host/runtime/device.h"
 #include "kernels/base/arch.h"
+#include "kernels/base/grad_mode.h"
 #include "kernels/base/verdict.h"
 
 namespace cudacards {
-
-/// What a backward kernel does with a gradient that it is asked for. Accumulate adds to what is there (branches that
-/// fan in).
-enum class GradMode : std::uint8_t { kIgnore, kOverwrite, kAccumulate };
 
 /// How a parameter starts. Glorot (Glorot and Bengio, AISTATS 2010): uniform in +-sqrt(6 / (fan_in + fan_out)).
 enum class Initialiser : std::uint8_t { kZeros, kOnes, kGlorotUniform };

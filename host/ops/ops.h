@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "host/ops/activation_kind.h"
+#include "kernels/base/activation.h"
 #include "host/ops/operation.h"
 #include "kernels/conv2d/problem.h"
 #include "kernels/pool/problem.h"

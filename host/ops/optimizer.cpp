@@ -1,7 +1,6 @@
 #include "host/ops/optimizer.h"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <cmath>
 
 #include "host/runtime/error.h"
@@ -27,8 +26,7 @@ struct AdamScalars {
 };
 
 AdamScalars adam_scalars(const OptimizerOptions& o, float rate, std::uint64_t step, bool decays) {
-  const double t = static_cast<double>(step) + 1;
-  const double correction = std::sqrt(1 - std::pow(double{o.beta2}, t)) / (1 - std::pow(double{o.beta1}, t));
+  const double correction = adam_correction(o, step);
   const bool decoupled = o.kind == OptimizerKind::kAdamW && decays;
   return {o.beta1, o.beta2, o.epsilon, static_cast<float>(rate * correction), decoupled ? rate * o.weight_decay : 0.0f};
 }
@@ -52,18 +50,6 @@ void sgd(float momentum, float decay, float rate, std::int64_t begin, std::int64
 }
 
 }  // namespace
-
-const char* name_of(OptimizerKind kind) {
-  switch (kind) {
-    case OptimizerKind::kSgd:
-      return "sgd";
-    case OptimizerKind::kAdam:
-      return "adam";
-    case OptimizerKind::kAdamW:
-      return "adamw";
-  }
-  return "?";
-}
 
 void optimizer_step(const OptimizerOptions& options, std::span<const OptimizerSegment> segments, float rate,
                     std::uint64_t step, std::span<float> parameters, std::span<const float> gradients,

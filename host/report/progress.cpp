@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "host/runtime/error.h"
+
 namespace cudacards {
 namespace {
 
@@ -21,6 +23,14 @@ std::string duration_text(double seconds) {
   const auto s = static_cast<long>(std::lround(std::max(0.0, seconds)));
   if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
   return fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+WorkProgress counting(const char* what, Progress& progress, const std::atomic<int>* stop) {
+  return [=, &progress](std::int64_t done, std::int64_t all) {
+    const int signal = stop == nullptr ? 0 : stop->load();
+    if (signal != 0) throw Error(fmt::format("stopped while {}: {} of {}", what, done, all), 128 + signal);
+    progress.count(what, done, all);
+  };
 }
 
 Progress::Progress(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {}

@@ -2,9 +2,12 @@
 // What a person sees while a run goes on: one line that is redrawn on a terminal, a line an epoch anywhere else. On
 // standard error.
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
+
+#include "host/runtime/threads.h"
 
 namespace cudacards {
 
@@ -27,6 +30,9 @@ struct EpochProgress {
 class Progress {
  public:
   explicit Progress(bool quiet);
+  ~Progress() { clear_line(); }  // what is said next starts a line
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
   void step(const StepProgress& progress);  // drawn at most ten times a second
   void epoch(const EpochProgress& progress);
   /// Work that is not training: "drawing cards 120/2120".
@@ -41,6 +47,10 @@ class Progress {
   bool line_is_open_ = false;
   std::chrono::steady_clock::time_point last_drawn_{};
 };
+
+/// Shows the count of `what` ("drawing cards"), and stops the work with an Error of exit code 128 + *stop once that is
+/// not zero; a null `stop` never does.
+WorkProgress counting(const char* what, Progress& progress, const std::atomic<int>* stop);
 
 /// "1:02:03", "4:05", "0:07".
 std::string duration_text(double seconds);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "host/report/table.h"
+#include "host/runtime/memory.h"
 
 namespace cudacards {
 namespace {
@@ -18,8 +19,6 @@ std::string with_commas(std::int64_t value) {
     digits.insert(static_cast<std::size_t>(i), ",");
   return digits;
 }
-
-std::string mib(std::size_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
 
 // Keras writes the open batch as None.
 std::string shape_text(const Shape& shape) {
@@ -95,15 +94,15 @@ std::string summary_table(const Graph& graph, const Plan& plan) {
   std::string text = table.to_string();
   const std::int64_t total = graph.parameter_count(), trainable = graph.trainable_count();
   text += fmt::format("Total params:          {}  ({})\n", with_commas(total),
-                      mib(static_cast<std::size_t>(total) * sizeof(float)));
+                      mebibytes(static_cast<std::size_t>(total) * sizeof(float)));
   text += fmt::format("Trainable params:      {}\n", with_commas(trainable));
   text += fmt::format("Non-trainable params:  {}\n", with_commas(total - trainable));
   text += fmt::format("One picture, forward:  {:.3f} GFLOP, {} moved at least\n", flops_of(graph) / 1e9,
-                      mib(static_cast<std::size_t>(bytes_of(graph, plan.options().precision))));
-  text += fmt::format("Planned memory:        {} for {} at batch {} in {}\n", mib(plan.planned_bytes()),
+                      mebibytes(static_cast<std::size_t>(bytes_of(graph, plan.options().precision))));
+  text += fmt::format("Planned memory:        {} for {} at batch {} in {}\n", mebibytes(plan.planned_bytes()),
                       mode_name(plan.options()), plan.options().batch, name_of(plan.options().precision));
-  text += fmt::format("                       (arena {}, gradients and packed weights {})\n", mib(plan.arena_bytes()),
-                      mib(plan.planned_bytes() - plan.arena_bytes()));
+  text += fmt::format("                       (arena {}, gradients and packed weights {})\n",
+                      mebibytes(plan.arena_bytes()), mebibytes(plan.planned_bytes() - plan.arena_bytes()));
   return text;
 }
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "host/runtime/error.h"
+#include "host/runtime/memory.h"
 
 namespace cudacards {
 namespace {
@@ -26,8 +27,8 @@ Buffer::Buffer(std::size_t bytes, const char* purpose) : size_(bytes) {
   const std::size_t reserved = (bytes + alignment - 1) / alignment * alignment;
   void* memory = std::aligned_alloc(alignment, reserved);
   if (memory == nullptr) {
-    throw Error(fmt::format("out of memory: {} needs {:.1f} MiB; use a smaller --batch or --image-size", purpose,
-                            static_cast<double>(bytes) / (1 << 20)));
+    throw Error(
+        fmt::format("out of memory: {} needs {}; use a smaller --batch or --image-size", purpose, mebibytes(bytes)));
   }
   if (alignment == kHugePage) (void)madvise(memory, reserved, MADV_HUGEPAGE);  // a wish: nothing depends on it
   std::memset(memory, 0, align_up(bytes));

@@ -4,6 +4,7 @@
 // cores.
 
 #include <cstdint>
+#include <functional>
 
 namespace cudacards {
 
@@ -16,6 +17,14 @@ int threads();
 /// only on count and threads(). Exceptions thrown by the body are rethrown here (the first by thread index).
 template <class Body>
 void parallel_ranges(std::int64_t count, Body&& body);
+
+/// (items done, items in all).
+using WorkProgress = std::function<void(std::int64_t, std::int64_t)>;
+
+/// Calls body(i) for each i in [0, count), in parallel, and progress(done, count) after each, from one thread at a
+/// time. What either throws stops the work after the items in hand and is rethrown here.
+template <class Body>
+void parallel_items(std::int64_t count, const WorkProgress& progress, Body&& body);
 
 }  // namespace cudacards
 

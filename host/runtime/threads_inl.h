@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
+#include <mutex>
 #include <vector>
 
 namespace cudacards {
@@ -25,6 +27,26 @@ void parallel_ranges(std::int64_t count, Body&& body) {
   for (const auto& error : errors) {
     if (error) std::rethrow_exception(error);
   }
+}
+
+template <class Body>
+void parallel_items(std::int64_t count, const WorkProgress& progress, Body&& body) {
+  std::mutex reporting;
+  std::int64_t done = 0;
+  std::atomic<bool> failed = false;
+  parallel_ranges(count, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t i = begin; i < end && !failed; ++i) {
+      try {
+        body(i);
+        if (!progress) continue;
+        const std::lock_guard lock(reporting);
+        progress(++done, count);
+      } catch (...) {
+        failed = true;
+        throw;
+      }
+    }
+  });
 }
 
 }  // namespace cudacards

@@ -1,11 +1,11 @@
 #include "host/train/evaluate.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <tuple>
 
 #include <fmt/format.h>
 
-#include "host/data/folder_scan.h"
+#include "host/data/files.h"
 #include "host/data/loader.h"
 #include "host/ops/softmax_loss.h"
 #include "host/runtime/error.h"
@@ -14,23 +14,41 @@
 namespace cudacards {
 namespace {
 
-void count_row(const float* logits, std::int64_t classes, std::int32_t label, EvalReport& report) {
-  const auto guess = std::max_element(logits, logits + classes) - logits;  // the first of equals
+/// `winner` is -1 where the model gave no number: a sample that is predicted as nothing.
+void count_row(std::int32_t winner, std::int32_t label, EvalReport& report) {
   ClassReport& truth = report.per_class[static_cast<std::size_t>(label)];
   ++truth.samples;
-  ++report.per_class[static_cast<std::size_t>(guess)].predicted;
-  if (guess == label) ++truth.correct;
+  if (winner >= 0) ++report.per_class[static_cast<std::size_t>(winner)].predicted;
+  if (winner == label) ++truth.correct;
 }
 
-/// A bare folder of class folders is, whole, the split that was asked for.
-bool is_bare(const std::string& data) {
-  const FolderScan scan = scan_folders({.root = data});
-  return scan.splits.size() == 1 && scan.splits.front().path == data;
+/// In the order of the folder, as if nothing had been held out.
+std::vector<Sample> all_of(const Dataset& dataset) {
+  std::vector<Sample> all = dataset.train;
+  all.insert(all.end(), dataset.valid.begin(), dataset.valid.end());
+  std::sort(all.begin(), all.end(),
+            [](const Sample& a, const Sample& b) { return std::tie(a.label, a.path) < std::tie(b.label, b.path); });
+  return all;
 }
 
-const std::vector<Sample>& samples_of(const Dataset& dataset, const std::string& split, const std::string& data) {
-  const auto& samples = split == "train" ? dataset.train : split == "valid" ? dataset.valid : dataset.test;
-  if (samples.empty()) throw Error(fmt::format("{}: has no split \"{}\"; choose another with --split", data, split));
+/// Says so where the folders don't say by themselves which pictures these are.
+std::vector<Sample> samples_of(const Dataset& dataset, const std::string& split, const std::string& data) {
+  if (split.empty() && dataset.layout == DatasetLayout::kBare) {
+    std::vector<Sample> all = all_of(dataset);
+    log_note(fmt::format("{}: all {} pictures; --split valid takes only those that `train` holds out of this folder",
+                         printable(data), all.size()));
+    return all;
+  }
+  const auto& samples = split == "train" ? dataset.train : split == "test" ? dataset.test : dataset.valid;
+  if (samples.empty()) {
+    throw Error(fmt::format("{}: has no split \"{}\"; {}", printable(data), split.empty() ? "valid" : split,
+                            dataset.layout == DatasetLayout::kBare ? "leave out --split to take the whole folder"
+                                                                   : "choose another with --split"));
+  }
+  if (split != "test" && dataset.valid_source != "valid") {
+    log_note(fmt::format("{}: {} of {} pictures; valid is {}", split == "train" ? "train" : "valid", samples.size(),
+                         dataset.train.size() + dataset.valid.size(), dataset.valid_source));
+  }
   return samples;
 }
 
@@ -43,17 +61,18 @@ EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std:
   const auto class_count = static_cast<std::int64_t>(classes.size());
   Loader loader(pictures, {.batch = batch});
 
+  std::vector<std::int32_t> winners(static_cast<std::size_t>(batch));
   SoftmaxLossResult sum;
   for (std::int64_t i = 0; i < loader.batches(); ++i) {
     const Batch& data = loader.batch(0, i);
     plan.forward(data.images, Step{.training = false});
     const SoftmaxLossResult part =
-        softmax_loss(plan.logits(), data.labels.data(), batch, data.rows, class_count, 0.0f, nullptr);
+        softmax_loss(plan.logits(), data.labels.data(), batch, data.rows, class_count, 0.0f, nullptr, winners.data());
     sum.loss_sum += part.loss_sum;
     sum.correct += part.correct;
     sum.correct_top5 += part.correct_top5;
-    for (std::int64_t row = 0; row < data.rows; ++row) {
-      count_row(plan.logits() + row * class_count, class_count, data.labels[static_cast<std::size_t>(row)], report);
+    for (std::size_t row = 0; row < static_cast<std::size_t>(data.rows); ++row) {
+      count_row(winners[row], data.labels[row], report);
     }
   }
   report.samples = pictures.size();
@@ -65,10 +84,8 @@ EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std:
 }
 
 EvalReport evaluate(Model& model, const std::string& data, const std::string& split) {
-  const bool bare = is_bare(data);
-  const Dataset dataset = scan_dataset(bare ? DatasetOptions{.test = data, .classes = model.classes()}
-                                            : DatasetOptions{.root = data, .classes = model.classes()});
-  const auto& samples = samples_of(dataset, bare ? "test" : split, data);
+  const Dataset dataset = scan_dataset({.root = data, .classes = model.classes()});
+  const std::vector<Sample> samples = samples_of(dataset, split, data);
   const Pictures pictures = decode_pictures(samples, model.height(), model.width(), kBadLimit, model.classes());
   for (const BadFile& bad : pictures.bad()) log_warning(fmt::format("skipped {}: {}", bad.path, bad.reason));
   return evaluate(model.plan(), pictures, model.classes());

@@ -29,8 +29,8 @@ struct EvalReport {
 /// Loss without label smoothing. Runs `plan` in inference mode over the pictures in order.
 EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes);
 
-/// Reads the data at `data` (a data set's root, of which `split` is taken, or a bare folder of class folders) by the
-/// model's class names.
+/// Reads the data at `data` (a data set's root, or a bare folder of class folders) by the model's class names. `split`
+/// is train, valid or test, held out of train where train() would do so; empty: valid, or the whole of a bare folder.
 EvalReport evaluate(Model& model, const std::string& data, const std::string& split);
 
 }  // namespace cudacards

@@ -280,6 +280,14 @@ RunConfig run_config_from_toml(const std::string& text, const std::string& where
   return config;
 }
 
+PlanOptions plan_options(const RunConfig& config) {
+  return {.batch = config.batch,
+          .device = config.device,
+          .precision = config.precision,
+          .mode = Mode::kTrain,
+          .impl = config.impl};
+}
+
 void validate(const RunConfig& c) {
   const bool by_parts = !c.data_train.empty() || !c.data_valid.empty() || !c.data_test.empty();
   if (by_parts && !c.data.empty())

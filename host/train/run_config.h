@@ -58,6 +58,9 @@ void apply_toml(RunConfig& config, const std::string& text, const std::string& w
 /// The text's preset for the text's arch, then the text's other fields on top.
 RunConfig run_config_from_toml(const std::string& text, const std::string& where);
 
+/// How the run's model is planned for training.
+PlanOptions plan_options(const RunConfig& config);
+
 /// Throws UsageError for values that cannot be (batch 0, rate -1, ...).
 void validate(const RunConfig& config);
 

@@ -11,12 +11,14 @@
 #include "host/report/progress.h"
 #include "host/runtime/error.h"
 #include "host/runtime/finite.h"
+#include "host/runtime/memory.h"
 #include "host/runtime/threads.h"
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
 #include "host/train/run_folder.h"
 #include "host/train/schedule.h"
 #include "host/train/training_data.h"
+#include "host/train/training_memory.h"
 #include "models/registry.h"
 
 namespace cudacards {
@@ -31,22 +33,14 @@ Graph make_graph(const RunConfig& config, std::size_t classes) {
                      {.height = config.image_size, .width = config.image_size, .classes = static_cast<int>(classes)});
 }
 
-PlanOptions plan_options(const RunConfig& config) {
-  return {.batch = config.batch,
-          .device = config.device,
-          .precision = config.precision,
-          .mode = Mode::kTrain,
-          .impl = config.impl};
-}
-
 class Trainer {
  public:
-  Trainer(RunConfig config, std::string run, TrainingData data, Progress& progress)
+  Trainer(RunConfig config, std::string run, Graph graph, TrainingData data, Progress& progress)
       : config_(std::move(config)),
         run_(std::move(run)),
         data_(std::move(data)),
         progress_(progress),
-        graph_(make_graph(config_, data_.classes.size())),
+        graph_(std::move(graph)),
         parameters_(graph_),
         plan_(Plan::make(graph_, parameters_, plan_options(config_))),
         loader_(data_.train,
@@ -262,6 +256,16 @@ class Trainer {
   std::int64_t images_trained_ = 0;  // in this epoch by this process
 };
 
+/// Before any of it is taken, and before any picture is decoded.
+void plan_memory(const TrainOptions& options, const RunConfig& config, const Graph& graph, const Dataset& dataset,
+                 Progress& progress) {
+  const auto pictures = static_cast<std::int64_t>(dataset.train.size() + dataset.valid.size());
+  const TrainingMemory need = training_memory(graph, config, pictures);
+  const std::optional<std::size_t> have = options.memory ? options.memory : free_memory();
+  progress.note(fmt::format("memory: {}{}", to_string(need), have ? fmt::format(" of {} free", mebibytes(*have)) : ""));
+  if (have) require_memory(need, *have, graph, config);
+}
+
 }  // namespace
 
 TrainResult train(const TrainOptions& options) {
@@ -275,7 +279,11 @@ TrainResult train(const TrainOptions& options) {
   // The folder is tried before any picture is decoded, and is gone again when no run comes to be in it.
   RunFolder folder = resumes ? RunFolder::existing(options.resume) : RunFolder::make(config.out, config.arch);
   config.out = folder.path();
-  Trainer trainer(config, folder.path(), load_training_data(config, progress), progress);
+  const Dataset dataset = find_training_data(config, progress, options.stop_requested);
+  Graph graph = make_graph(config, dataset.classes.size());
+  plan_memory(options, config, graph, dataset, progress);
+  TrainingData data = decode_training_data(dataset, config, progress, options.stop_requested);
+  Trainer trainer(config, folder.path(), std::move(graph), std::move(data), progress);
   if (resumes) {
     trainer.resume();
   } else {

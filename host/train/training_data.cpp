@@ -15,7 +15,7 @@ namespace {
 // The deck that `train` draws for itself when it is given no data.
 constexpr const char* kDeckFolder = "data/deck";
 
-DatasetOptions dataset_options(const RunConfig& config, Progress& progress) {
+DatasetOptions dataset_options(const RunConfig& config, Progress& progress, const std::atomic<int>* stop) {
   DatasetOptions options{
       .root = config.data, .train = config.data_train, .valid = config.data_valid, .test = config.data_test};
   if (!options.root.empty() || !options.train.empty()) return options;
@@ -24,8 +24,7 @@ DatasetOptions dataset_options(const RunConfig& config, Progress& progress) {
     const DeckOptions deck;
     progress.note(fmt::format("no data given: drawing a deck of cards in {} ({} pictures a class)", options.root,
                               deck.per_class));
-    make_deck(options.root, deck,
-              [&](std::int64_t done, std::int64_t all) { progress.count("drawing cards", done, all); });
+    make_deck(options.root, deck, counting("drawing cards", progress, stop));
   }
   return options;
 }
@@ -39,8 +38,9 @@ void require_pictures(const char* split, const std::vector<Sample>& samples, con
 }
 
 Pictures decode(const char* split, const std::vector<Sample>& samples, const RunConfig& config, const Dataset& dataset,
-                Progress& progress) {
-  Pictures pictures = decode_pictures(samples, config.image_size, config.image_size, kBadLimit, dataset.classes);
+                Progress& progress, const std::atomic<int>* stop) {
+  Pictures pictures = decode_pictures(samples, config.image_size, config.image_size, kBadLimit, dataset.classes,
+                                      counting("decoding pictures", progress, stop));
   for (const auto& bad : pictures.bad()) progress.note(fmt::format("skipped {}: {}", bad.path, bad.reason));
   progress.note(
       fmt::format("{}: Found {} files belonging to {} classes", split, pictures.size(), dataset.classes.size()));
@@ -49,17 +49,22 @@ Pictures decode(const char* split, const std::vector<Sample>& samples, const Run
 
 }  // namespace
 
-TrainingData load_training_data(const RunConfig& config, Progress& progress) {
-  const DatasetOptions options = dataset_options(config, progress);
-  const Dataset dataset = scan_dataset(options);
+Dataset find_training_data(const RunConfig& config, Progress& progress, const std::atomic<int>* stop) {
+  const DatasetOptions options = dataset_options(config, progress, stop);
+  Dataset dataset = scan_dataset(options);
   for (const auto& skipped : dataset.skipped)
     progress.note(fmt::format("skipped {}: {}", skipped.path, skipped.reason));
   const std::string& root = options.root.empty() ? options.train : options.root;
   require_pictures("train", dataset.train, root);
   require_pictures("valid", dataset.valid, root);
-  TrainingData data{dataset.classes, decode("train", dataset.train, config, dataset, progress),
-                    decode("valid", dataset.valid, config, dataset, progress)};
-  for (const Duplicates& group : find_duplicates(dataset)) {
+  return dataset;
+}
+
+TrainingData decode_training_data(const Dataset& dataset, const RunConfig& config, Progress& progress,
+                                  const std::atomic<int>* stop) {
+  TrainingData data{dataset.classes, decode("train", dataset.train, config, dataset, progress, stop),
+                    decode("valid", dataset.valid, config, dataset, progress, stop)};
+  for (const Duplicates& group : find_duplicates(data.train, data.valid, data.classes)) {
     progress.note(fmt::format("the same picture {}: {}", meaning_of(group), fmt::join(group.paths, " = ")));
   }
   if (dataset.valid_source != "valid") progress.note(fmt::format("valid: {}", dataset.valid_source));

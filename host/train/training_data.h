@@ -1,6 +1,7 @@
 #pragma once
 // The pictures of a run, decoded once.
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,11 @@ struct TrainingData {
   Pictures train, valid;
 };
 
-/// Scans and decodes what the configuration names. Where it names nothing, the generated deck is drawn on first use.
-TrainingData load_training_data(const RunConfig& config, Progress& progress);
+// Both end with an Error of exit code 128 + *stop once that is not zero (null: never), and leave no half deck behind.
+
+/// Lists what the configuration names. Where it names nothing, the generated deck is drawn on first use.
+Dataset find_training_data(const RunConfig& config, Progress& progress, const std::atomic<int>* stop);
+TrainingData decode_training_data(const Dataset& dataset, const RunConfig& config, Progress& progress,
+                                  const std::atomic<int>* stop);
 
 }  // namespace cudacards

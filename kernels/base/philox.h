@@ -6,11 +6,7 @@
 
 #include <cstdint>
 
-#if defined(__CUDACC__)
-#define CUDACARDS_HOST_DEVICE __host__ __device__
-#else
-#define CUDACARDS_HOST_DEVICE
-#endif
+#include "kernels/base/host_device.h"
 
 namespace cudacards {
 

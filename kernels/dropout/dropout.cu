@@ -6,13 +6,13 @@
 // Moves 2 * elements * size bytes and keeps nothing for the backward pass, which draws the same words again: ten rounds
 // of Philox are about 40 integer instructions for 16 or 32 bytes of traffic.
 
-#include <cuda_bf16.h>
-
 #include <algorithm>
 
 #include "kernels/base/philox.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/simt/launch.h"
+#include "kernels/simt/numeric.h"
+#include "kernels/simt/vector.h"
 
 namespace cudacards {
 namespace {
@@ -21,25 +21,16 @@ constexpr int kThreads = 256;
 constexpr int kPerThread = 4;  // the words of one Philox call
 constexpr std::int64_t kMostBlocks = 1 << 16;
 
-__device__ float to_float(float value) { return value; }
-__device__ float to_float(__nv_bfloat16 value) { return __bfloat162float(value); }
-__device__ void store(float& dst, float value) { dst = value; }
-__device__ void store(__nv_bfloat16& dst, float value) { dst = __float2bfloat16_rn(value); }
-
 template <class T>
-struct alignas(kPerThread * sizeof(T)) Quad {
-  T v[kPerThread];
-};
+using Quad = Vec<T, kPerThread>;
 
 /// Elements 4 quad ... 4 quad + 3 of src, times 0 or `scale`.
 template <class T>
 __device__ Quad<T> dropped(const Quad<T>& src, Random4 words, float rate, float scale) {
   Quad<T> dst;
 #pragma unroll
-  for (int i = 0; i < kPerThread; ++i) {
-    const float kept = uniform01(words.v[i]) >= rate ? to_float(src.v[i]) * scale : 0.0f;
-    store(dst.v[i], kept);
-  }
+  for (int i = 0; i < kPerThread; ++i)
+    dst[i] = from_float<T>(uniform01(words.v[i]) >= rate ? to_float(src[i]) * scale : 0.0f);
   return dst;
 }
 
@@ -55,14 +46,13 @@ __global__ void __launch_bounds__(kThreads)
         random4(now.seed, RandomPurpose::kDropout, now.number, p.node, static_cast<std::uint32_t>(quad));
     const std::int64_t first = quad * kPerThread;
     if (first + kPerThread <= p.elements) {
-      reinterpret_cast<Quad<T>*>(dst)[quad] =
-          dropped(reinterpret_cast<const Quad<T>*>(src)[quad], words, p.rate, scale);
+      store_vector(dst + first, dropped(load_vector<kPerThread>(src + first), words, p.rate, scale));
     } else {
       Quad<T> rest = {};
       const int count = static_cast<int>(p.elements - first);
-      for (int i = 0; i < count; ++i) rest.v[i] = src[first + i];
+      for (int i = 0; i < count; ++i) rest[i] = src[first + i];
       rest = dropped(rest, words, p.rate, scale);
-      for (int i = 0; i < count; ++i) dst[first + i] = rest.v[i];
+      for (int i = 0; i < count; ++i) dst[first + i] = rest[i];
     }
   }
 }

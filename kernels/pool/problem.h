@@ -1,7 +1,9 @@
 #pragma once
-// A two-dimensional pooling window as a value: src (N,H,W,C) -> dst (N,P,Q,C).
+// Pooling windows as values: src (N,H,W,C) -> dst (N,P,Q,C), and the mean of whole pictures.
 
 #include <cstdint>
+
+#include "kernels/base/dtype.h"
 
 namespace cudacards {
 
@@ -15,6 +17,27 @@ struct Pool2dProblem {
   int q() const { return (w - window_w) / stride_w + 1; }
   std::int64_t src_elements() const { return std::int64_t{n} * h * w * c; }
   std::int64_t dst_elements() const { return std::int64_t{n} * p() * q() * c; }
+
+  /// One comparison or addition for each element of each window but its first.
+  std::int64_t flops() const { return dst_elements() * (window_h * window_w - 1); }
+  /// The least that must move: src read once, dst written once; a max pool in training writes dst_elements() bytes
+  /// more.
+  std::int64_t bytes(DType type) const {
+    return (src_elements() + dst_elements()) * static_cast<std::int64_t>(size_of(type));
+  }
+};
+
+/// src (N, pixels, C) -> dst (N,C).
+struct GlobalPoolProblem {
+  int n = 1, pixels = 1, c = 1;
+  bool operator==(const GlobalPoolProblem&) const = default;
+
+  std::int64_t src_elements() const { return std::int64_t{n} * pixels * c; }
+  std::int64_t dst_elements() const { return std::int64_t{n} * c; }
+  std::int64_t flops() const { return src_elements(); }
+  std::int64_t bytes(DType type) const {
+    return (src_elements() + dst_elements()) * static_cast<std::int64_t>(size_of(type));
+  }
 };
 
 }  // namespace cudacards

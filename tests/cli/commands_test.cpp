@@ -11,6 +11,7 @@
 #include "host/train/checkpoint.h"
 #include "models/registry.h"
 #include "tests/cli/program.h"
+#include "tests/support/log_watch.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cudacards {
@@ -18,6 +19,7 @@ namespace {
 
 using nlohmann::json;
 using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -130,7 +132,9 @@ TEST_F(CliCommands, EvalPrintsDocumentedJson) {
 }
 
 TEST_F(CliCommands, EvalTakesABareFolderWhole) {
-  EXPECT_THAT(run({"eval", model_, "--data", "data/train"}).out, HasSubstr("8 samples: loss "));
+  const Outcome outcome = run({"eval", model_, "--data", "data/train"});
+  EXPECT_THAT(outcome.out, HasSubstr("8 samples: loss "));
+  EXPECT_THAT(outcome.err, HasSubstr("data/train: all 8 pictures; --split valid takes only those"));
 }
 
 TEST_F(CliCommands, EvalTableFits80Columns) { EXPECT_LE(columns_of(run({"eval", model_, "--data", "data"}).out), 80u); }
@@ -179,10 +183,10 @@ TEST_F(CliCommands, PredictReadsAPictureOrPathsFromStandardInput) {
 TEST_F(CliCommands, PredictNamesBadFilesAndGoesOn) {
   write_bytes(folder_ / "bad.jpg", "no picture");
   write_bytes(folder_ / "cut.jpg", read_bytes(folder_ / "data/valid/joker/0.jpg").substr(0, 400));
+  const ExpectWarning bad("bad.jpg: "), missing("missing.jpg: "), cut("cut.jpg: ");
   const Outcome outcome = run({"predict", model_, "bad.jpg", "missing.jpg", "cut.jpg", "data/valid/joker/0.jpg"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(lines_of(outcome.out), SizeIs(1));
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("bad.jpg: "), HasSubstr("missing.jpg: "), HasSubstr("cut.jpg: ")));
 }
 
 TEST_F(CliCommands, PredictRefusesWhatIsNoCheckpoint) {
@@ -223,6 +227,8 @@ TEST_F(CliCommands, TrainPrintsOnlyTheRunsFolder) {
   EXPECT_EQ(outcome.out, "runs/cnn-1\n");
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("Found 8 files belonging to 2 classes"), HasSubstr("epoch   1/1"),
                                  Not(HasSubstr("\033"))));
+  EXPECT_THAT(lines_of(outcome.err),
+              Contains(AllOf(HasSubstr("memory: "), HasSubstr("MiB (plan "), HasSubstr("free"))));
   for (const char* file : {"run.toml", "metrics.jsonl", "results.csv", "best.safetensors", "last.safetensors"}) {
     EXPECT_TRUE(fs::exists(folder_.path() / "runs/cnn-1" / file)) << file;
   }
@@ -265,7 +271,7 @@ TEST_F(CliCommands, ARunFolderInUseIsRefusedBeforeAnyPictureIsRead) {
 TEST_F(CliCommands, CtrlCSavesAndSaysHowToGoOn) {
   const Start start{.arguments = train_arguments({"--epochs", "100000", "--out", "r"}),
                     .folder = folder_.path().string()};
-  const Outcome stopped = run_and_signal(start, "epoch   1/", SIGINT);
+  const Outcome stopped = run_and_signal(start, says("epoch   1/"), SIGINT);
   EXPECT_EQ(stopped.exit_code, 128 + SIGINT);
   EXPECT_EQ(stopped.out, "r\n");
   EXPECT_THAT(stopped.err, HasSubstr("continue with: cudacards train --resume r"));

@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <sstream>
+#include <string_view>
 
 #include "host/runtime/error.h"
+#include "host/runtime/log.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cudacards::testing_support {
@@ -71,6 +73,16 @@ pid_t start_program(const Start& start, const Streams& streams) {
   _exit(127);
 }
 
+/// What the program warns of counts as this test's (log_watch.h).
+Outcome outcome_of(int exit_code, const Start& start, const Streams& streams) {
+  Outcome outcome{exit_code, streams.out_text(start), streams.err_text()};
+  constexpr std::string_view kMark = "cudacards: warning: ";
+  for (const std::string& line : lines_of(outcome.err)) {
+    if (line.starts_with(kMark)) log_warning(line.substr(kMark.size()));
+  }
+  return outcome;
+}
+
 int exit_code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
 int wait_for(pid_t child) {
@@ -86,21 +98,25 @@ Outcome run_program(const Start& start) {
   const pid_t child = start_program(start, streams);
   CUDACARDS_CHECK(child > 0);
   const int exit_code = wait_for(child);
-  return {exit_code, streams.out_text(start), streams.err_text()};
+  return outcome_of(exit_code, start, streams);
 }
 
-Outcome run_and_signal(const Start& start, const std::string& when, int signal, int delay_ms) {
+Moment says(const std::string& words) {
+  return [words](const std::string& err) { return err.find(words) != std::string::npos; };
+}
+
+Outcome run_and_signal(const Start& start, const Moment& when, int signal, int delay_ms) {
   const Streams streams(start);
   const pid_t child = start_program(start, streams);
   CUDACARDS_CHECK(child > 0);
   int status = 0;
-  int milliseconds_seen = -1;  // since `when` was seen
+  int milliseconds_seen = -1;  // since `when`
   while (waitpid(child, &status, WNOHANG) == 0) {
-    if (milliseconds_seen >= 0 || streams.err_text().find(when) != std::string::npos) ++milliseconds_seen;
+    if (milliseconds_seen >= 0 || when(streams.err_text())) ++milliseconds_seen;
     if (milliseconds_seen == delay_ms) kill(child, signal);
     usleep(1000);
   }
-  return {exit_code_of(status), streams.out_text(start), streams.err_text()};
+  return outcome_of(exit_code_of(status), start, streams);
 }
 
 std::vector<std::string> lines_of(const std::string& text) {

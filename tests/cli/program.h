@@ -1,6 +1,7 @@
 #pragma once
 // The program as a person starts it: arguments, standard input, environment in; exit code and both outputs out.
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct Start {
   int cores = 0;                              // that it may use; 0: all
 };
 
+/// The program's warnings are logged here too: a test has to expect them (tests/support/log_watch.h).
 struct Outcome {
   int exit_code = -1;  // 128 + signal where a signal ended it
   std::string out, err;
@@ -25,9 +27,12 @@ inline Outcome run_program(const std::vector<std::string>& arguments) {
   return run_program(Start{.arguments = arguments});
 }
 
-/// Starts the program, sends `signal` so many milliseconds after its standard error contains `when`, and waits for its
-/// end.
-Outcome run_and_signal(const Start& start, const std::string& when, int signal, int delay_ms = 0);
+/// Whether the moment has come, judged by what the program has written to standard error so far, or by its files.
+using Moment = std::function<bool(const std::string& err)>;
+Moment says(const std::string& words);
+
+/// Starts the program, sends `signal` so many milliseconds after the moment `when`, and waits for its end.
+Outcome run_and_signal(const Start& start, const Moment& when, int signal, int delay_ms = 0);
 
 std::vector<std::string> lines_of(const std::string& text);
 /// Code points of the longest line.

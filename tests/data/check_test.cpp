@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <optional>
 
 #include "host/data/stats.h"
 #include "tests/support/pictures.h"
@@ -57,6 +58,24 @@ TEST(CheckDataset, TellsThreeKindsOfDuplicates) {
   EXPECT_TRUE(check.duplicates[2].across_splits);
   EXPECT_FALSE(check.duplicates[2].across_labels);
   EXPECT_TRUE(check.passes()) << "duplicates are warnings";
+}
+
+TEST(FindDuplicates, KnowsDecodedPicturesByTheirFilesWithoutOpeningThemAgain) {
+  std::optional<TemporaryFolder> folder(std::in_place);
+  write_class(folder->path() / "train" / "a", 3, 1);
+  write_class(folder->path() / "train" / "b", 3, 2);
+  write_class(folder->path() / "valid" / "b", 1, 2);  // its picture is the first of train's b
+  write(folder->path() / "train" / "a" / "bad.jpg", {1, 2, 3});
+  write(folder->path() / "train" / "b" / "bad.jpg", {1, 2, 3});
+  const Dataset set = scan_dataset({.root = folder->path()});
+  const Pictures train = decode_pictures(set.train, 8, 8, 0.5, set.classes);
+  const Pictures valid = decode_pictures(set.valid, 8, 8, 0, set.classes);
+  folder.reset();
+  const std::vector<Duplicates> duplicates = find_duplicates(train, valid, set.classes);
+  ASSERT_EQ(duplicates.size(), 1u) << "bad files are not pictures, and so no duplicates";
+  EXPECT_THAT(duplicates[0].paths, ElementsAre(EndsWith("train/b/000.jpg"), EndsWith("valid/b/000.jpg")));
+  EXPECT_TRUE(duplicates[0].across_splits);
+  EXPECT_FALSE(duplicates[0].across_labels);
 }
 
 TEST(CheckDataset, ListsClassMismatchesAndEmptyClassesInsteadOfStopping) {

@@ -137,6 +137,7 @@ TEST(ScanDataset, TakesSplitsFromARootOrOneByOne) {
   make_split(folder / "validation", {"a", "b"}, 1);
   make_split(folder / "elsewhere", {"b"}, 3);
   const Dataset whole = scan_dataset({.root = folder.path()});
+  EXPECT_EQ(whole.layout, DatasetLayout::kSplits);
   EXPECT_THAT(whole.classes, ElementsAre("a", "b"));
   EXPECT_EQ(whole.train.size(), 4u);
   EXPECT_EQ(whole.valid.size(), 2u);
@@ -154,6 +155,7 @@ TEST(ScanDataset, TakesABareFolderOfClassFoldersWhole) {
   const TemporaryFolder folder;
   make_split(folder.path(), {"ace", "test"}, 3);  // a class may be called test
   const Dataset set = scan_dataset({.root = folder.path(), .holdout = 0});
+  EXPECT_EQ(set.layout, DatasetLayout::kBare);
   EXPECT_THAT(set.classes, ElementsAre("ace", "test"));
   EXPECT_EQ(set.train.size(), 6u);
 }

@@ -3,8 +3,10 @@
 
 #include "host/data/deck/deck.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <turbojpeg.h>
 #include <unistd.h>
 
@@ -294,6 +296,24 @@ TEST_F(DeckFolder, LeavesNothingBehindWhenItFails) {
                          }),
                std::runtime_error);
   EXPECT_TRUE(fs::is_empty(root_));
+}
+
+TEST_F(DeckFolder, RemovesWhatADeadProcessLeftAndNothingElse) {
+  const auto make_with_a_file = [&](const char* name) {
+    fs::create_directories(path(name) + "/train");
+    std::ofstream(path(name) + "/train/001.jpg") << "x";
+  };
+  make_with_a_file("deck.partial-1");
+  make_with_a_file("deck.partial-1-2");
+  make_with_a_file("deck.partial-living");
+  make_with_a_file("another deck.partial-1");
+  const int living = ::open(path("deck.partial-living").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(::flock(living, LOCK_EX), 0);
+  make_deck(path("deck"), small_pictures(1));
+  ::close(living);
+  std::set<std::string> left;
+  for (const auto& entry : fs::directory_iterator(root_)) left.insert(entry.path().filename());
+  EXPECT_EQ(left, (std::set<std::string>{"another deck.partial-1", "deck", "deck.partial-living"}));
 }
 
 TEST_F(DeckFolder, SaysWhatIsWrong) {

@@ -9,6 +9,7 @@
 #include "host/data/picture.h"
 #include "host/runtime/error.h"
 #include "kernels/base/philox.h"
+#include "tests/support/case_scope.h"
 #include "tests/support/pictures.h"
 
 namespace cudacards {
@@ -16,6 +17,9 @@ namespace {
 
 using testing_support::ByteOrder;
 using testing_support::Bytes;
+using testing_support::CaseScope;
+using testing_support::numbered_cases;
+using testing_support::wanted_case;
 using Kind = testing_support::JpegOptions::Kind;
 
 std::vector<Bytes> seeds() {
@@ -65,17 +69,19 @@ void survive(int count) {
   const std::vector<Bytes> files = seeds();
   int refused = 0;
   std::vector<std::uint8_t> dst(24 * 24 * 3);
-  for (int i = 0; i < count; ++i) {
+  for (const int i : numbered_cases(count)) {
+    const CaseScope scope(i);
     const Bytes file = damaged(files[static_cast<std::size_t>(i) % files.size()], static_cast<std::uint32_t>(i));
     const auto start = std::chrono::steady_clock::now();
     try {
       decode_picture(file, 24, 24, dst.data());
     } catch (const Error& error) {
       ++refused;
-      ASSERT_STRNE(error.what(), "") << "damage " << i;
+      ASSERT_STRNE(error.what(), "");
     }
-    ASSERT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5)) << "damage " << i;
+    ASSERT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
   }
+  if (!wanted_case().empty()) return;
   // Some damage leaves a valid file (a byte of EXIF, a table that is not used); most must be noticed.
   EXPECT_GT(refused, count / 3);
 }

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "host/runtime/buffer.h"
+#include "tests/support/case_scope.h"
 
 namespace cudacards {
 namespace {
@@ -49,8 +50,9 @@ TEST(ArenaPlan, TakesNothingForEmptyBlocks) {
 }
 
 TEST(ArenaPlan, KeepsLivingBlocksApartAndAligned) {
-  std::mt19937 random(7);
-  for (int trial = 0; trial < 300; ++trial) {
+  for (const int trial : testing_support::numbered_cases(300)) {
+    const testing_support::CaseScope scope(trial);
+    std::mt19937 random(static_cast<unsigned>(trial));
     std::vector<MemoryBlock> blocks(1 + random() % 40);
     for (auto& block : blocks) {
       block.bytes = random() % 5000;
@@ -62,10 +64,10 @@ TEST(ArenaPlan, KeepsLivingBlocksApartAndAligned) {
       EXPECT_EQ(blocks[i].offset % kAlignment, 0u);
       EXPECT_LE(blocks[i].offset + blocks[i].bytes, arena);
       for (std::size_t j = i + 1; j < blocks.size(); ++j) {
-        ASSERT_FALSE(blocks[i].bytes > 0 && blocks[j].bytes > 0 && overlap(blocks[i], blocks[j])) << "trial " << trial;
+        ASSERT_FALSE(blocks[i].bytes > 0 && blocks[j].bytes > 0 && overlap(blocks[i], blocks[j]));
       }
     }
-    EXPECT_LE(arena, 2 * busiest_step(blocks)) << "trial " << trial;
+    EXPECT_LE(arena, 2 * busiest_step(blocks));
   }
 }
 

@@ -126,6 +126,18 @@ TEST_P(PlanOf, IsNotDisturbedByInferenceBetweenSteps) {
   EXPECT_EQ(after_inference, run_step(fresh, graph_, pixels_, kStep));
 }
 
+TEST_P(PlanOf, TakesWhatItsMeasureSays) {
+  for (const Mode mode : {Mode::kTrain, Mode::kInfer}) {
+    Parameters parameters(graph_);
+    EXPECT_EQ(Parameters::size_of(graph_), parameters.size());
+    const PlanMemory measured = Plan::measure(graph_, {.batch = kBatch, .mode = mode});
+    Plan plan = Plan::make(graph_, parameters, {.batch = kBatch, .mode = mode});
+    EXPECT_EQ(plan.arena_bytes(), measured.arena);
+    EXPECT_EQ(plan.gradients().size_bytes(), measured.gradients);
+    EXPECT_EQ(plan.planned_bytes(), measured.total());
+  }
+}
+
 TEST_P(PlanOf, InfersTheSameInATrainingAndAnInferencePlan) {
   Parameters parameters(graph_);
   parameters.initialise(1);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "tests/support/case_scope.h"
 #include "tests/support/double_reference.h"
 #include "tests/support/scoped_threads.h"
 
@@ -42,7 +43,7 @@ void expect_gradient(const OpCase& c, DoubleInputs& inputs, std::vector<double>&
 }
 
 void expect_gradients(const OpCase& c, std::uint32_t seed = 1) {
-  SCOPED_TRACE(reproducer(c));
+  SCOPED_TRACE(c.description);
   const ScopedThreads one(1);  // thousands of tiny evaluations
   DoubleInputs inputs{random_inputs(c, seed)};
   const DoubleOutputs outputs = evaluate(c, inputs, kStep);
@@ -60,6 +61,7 @@ class GradientCheck : public ::testing::TestWithParam<OpFamily> {};
 TEST_P(GradientCheck, AgreesWithCentralDifferencesOnTheEdges) {
   constexpr std::int64_t kLargest = 1000;  // elements of a source: a difference costs two forward passes
   for (const OpCase& c : selected(cases_of(GetParam()))) {
+    const testing_support::CaseScope scope(c.description);
     const bool differs = c.type == DType::kF32 && c.diff_src != GradMode::kIgnore;
     if (differs && c.src[0].elements() <= kLargest) expect_gradients(c);
   }

@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "tests/support/case_scope.h"
 #include "tests/support/op_run.h"
 
 namespace cudacards::testing {
@@ -39,7 +39,7 @@ inline std::vector<Candidate> all_candidates() {
 
 class EveryImplementation : public ::testing::TestWithParam<Candidate> {
  protected:
-  /// Calls the body for each case that the implementation supports, with the case's reproducer in scope.
+  /// Calls the body for each case that the implementation supports, with the case in scope.
   void for_each_case(const std::vector<OpCase>& cases,
                      const std::function<void(const OpCase&, const Implementation&)>& body) {
     int supported = 0;
@@ -48,13 +48,12 @@ class EveryImplementation : public ::testing::TestWithParam<Candidate> {
         if (implementation.name != GetParam().implementation) continue;
         if (!implementation.supports(*c.operation, c.problem())) continue;
         ++supported;
-        SCOPED_TRACE(reproducer(c));
+        const testing_support::CaseScope scope(c.description);
         body(c, implementation);
       }
     }
     RecordProperty("cases", supported);
-    const bool whole_table = std::getenv("CUDACARDS_CASE") == nullptr;
-    if (whole_table) {
+    if (testing_support::wanted_case().empty()) {
       EXPECT_GT(supported, 0) << "no case at all was supported";
     }
   }

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "host/ops/reference/optimizer.h"
-#include "host/runtime/error.h"
+#include "host/train/words.h"
 #include "kernels/base/philox.h"
 #include "tests/support/scoped_threads.h"
 
@@ -64,7 +64,7 @@ INSTANTIATE_TEST_SUITE_P(
                       HandChecked{OptimizerKind::kSgd,
                                   {0.9980000000, 0.9972020000, 0.9924865980, 0.9912502496, 0.9841462858, 0.9717685721,
                                    0.9546568612, 0.9384016645, 0.9228335858, 0.8978994814}}),
-    [](const auto& info) { return std::string(name_of(info.param.kind)); });
+    [](const auto& info) { return word_of(info.param.kind); });
 
 class EveryOptimizer : public ::testing::TestWithParam<OptimizerKind> {};
 
@@ -110,7 +110,7 @@ TEST_P(EveryOptimizer, GivesTheSameBytesForEveryThreadCount) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Optimizers, EveryOptimizer, ::testing::ValuesIn(kKinds),
-                         [](const auto& info) { return std::string(name_of(info.param)); });
+                         [](const auto& info) { return word_of(info.param); });
 
 TEST(Optimizer, AdamLeavesWeightDecayToAdamW) {
   Buffers plain(10), decayed(10);

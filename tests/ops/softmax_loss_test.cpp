@@ -138,6 +138,17 @@ TEST(SoftmaxLoss, ANanIsNeverCorrectAndShowsInTheLoss) {
   }
 }
 
+TEST(SoftmaxLoss, NamesTheWinnerOfEachRowThatCounts) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> logits = {1, 3, 3, 2, 2, 1, 0, kNan, 9, -INFINITY, -INFINITY, -INFINITY, 0, 0, 1};
+  const std::vector<std::int32_t> labels = {2, 0, 2, 0, 2};
+  std::vector<std::int32_t> winners(5, 77);
+  const auto result = softmax_loss(logits.data(), labels.data(), 5, 4, 3, 0, nullptr, winners.data());
+  EXPECT_EQ(winners, (std::vector<std::int32_t>{1, 0, -1, 0, 77})) << "the last row does not count";
+  EXPECT_EQ(result.correct, 2);
+  EXPECT_EQ(result.correct_top5, 3) << "a row with a NaN is never correct, however few classes there are";
+}
+
 TEST(SoftmaxRows, SumToOneInPlace) {
   Scores s;
   const std::vector<float> logits = s.logits;

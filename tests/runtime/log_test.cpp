@@ -3,14 +3,19 @@
 #include "host/runtime/log.h"
 
 #include <gmock/gmock.h>
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "tests/support/log_watch.h"
+
 namespace cudacards {
 namespace {
+
+using testing_support::ExpectWarning;
 
 using Line = std::pair<LogLevel, std::string>;
 
@@ -50,6 +55,23 @@ TEST_F(Log, GoesToStandardErrorWithoutASink) {
   log_warning("a warning");
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "a note\ncudacards: warning: a warning\n");
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+}
+
+// The tests' own listener: QUALITY rule 7.
+TEST(LogWatch, FailsATestThatDoesNotExpectAWarning) {
+  EXPECT_NONFATAL_FAILURE(log_warning("the sky is green"), "the sky is green");
+  const ExpectWarning other("the sky is red");
+  log_warning("they say that the sky is red today");
+  EXPECT_NONFATAL_FAILURE(log_warning("the sky is green"), "the sky is green");
+}
+
+TEST(LogWatch, FailsATestThatWaitsForAWarningInVain) {
+  EXPECT_NONFATAL_FAILURE(ExpectWarning("the sky"), "no warning contained: the sky");
+}
+
+TEST(LogWatch, KeepsNotes) {
+  log_note("a note");
+  EXPECT_THAT(testing_support::logged_notes(), testing::ElementsAre("a note"));
 }
 
 }  // namespace

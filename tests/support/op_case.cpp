@@ -1,11 +1,7 @@
 #include "tests/support/op_case.h"
 
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-
 #include "host/runtime/threads.h"
+#include "tests/support/case_scope.h"
 
 namespace cudacards::testing {
 
@@ -53,16 +49,9 @@ std::string name_of(OpFamily family) {
 }
 
 std::vector<OpCase> selected(std::vector<OpCase> cases) {
-  if (const char* wanted = std::getenv("CUDACARDS_CASE")) {
-    std::erase_if(cases, [&](const OpCase& c) { return c.description.find(wanted) == std::string::npos; });
-  }
+  const std::string wanted = testing_support::wanted_case();
+  std::erase_if(cases, [&](const OpCase& c) { return c.description.find(wanted) == std::string::npos; });
   return cases;
-}
-
-std::string reproducer(const OpCase& c) {
-  const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  return fmt::format("reproduce: CUDACARDS_CASE='{}' test_ops --gtest_filter={}.{}", c.description,
-                     test->test_suite_name(), test->name());
 }
 
 }  // namespace cudacards::testing

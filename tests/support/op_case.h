@@ -43,9 +43,7 @@ std::vector<OpCase> cases_of(OpFamily family);
 /// `count` random convolutions with stride, padding, groups, activation and pool; the same ones each time.
 std::vector<OpCase> generated_convolutions(int count);
 
-/// Keeps the cases whose description contains the environment variable CUDACARDS_CASE, when it is set.
+/// Keeps the cases whose description contains wanted_case().
 std::vector<OpCase> selected(std::vector<OpCase> cases);
-/// "reproduce: CUDACARDS_CASE='...' test_ops --gtest_filter=..." for the running test.
-std::string reproducer(const OpCase& c);
 
 }  // namespace cudacards::testing

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <random>
 
@@ -13,6 +14,7 @@
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
 #include "host/train/predict.h"
+#include "tests/support/case_scope.h"
 #include "tests/support/error_text.h"
 #include "tests/support/tensor_hash.h"
 #include "tests/train/small_run.h"
@@ -20,8 +22,10 @@
 namespace cudacards {
 namespace {
 
+using testing_support::CaseScope;
 using testing_support::error_text;
 using testing_support::hash_of_tensors;
+using testing_support::numbered_cases;
 using testing_support::SmallRun;
 
 class TrainerTest : public ::testing::Test {
@@ -87,8 +91,8 @@ TEST_F(TrainerTest, ResumesByteForByteAtEveryStep) {
 
 TEST_F(TrainerTest, RefusesToContinueOnOtherData) {
   RunConfig config = small_.config("mlp", "moved");
-  std::atomic<int> stop = 1;
-  (void)train({.config = config, .quiet = true, .stop_requested = &stop});
+  config.epochs = 1;
+  (void)train_quietly(config);
   for (int i = 0; i < 8; ++i) std::filesystem::remove(fmt::format("{}/train/red suit/{:03}.jpg", small_.data(), i));
   EXPECT_NE(error_text([&] {
               train({.resume = config.out, .quiet = true});
@@ -126,6 +130,19 @@ TEST_F(TrainerTest, LeavesNoFolderBehindWhenNoRunComesToBe) {
   RunConfig config = small_.config("mlp", "failed");
   config.data = small_.run("nowhere");
   EXPECT_NE(error_text([&] { train_quietly(config); }), "(no error)");
+  EXPECT_FALSE(std::filesystem::exists(config.out));
+}
+
+TEST_F(TrainerTest, StopsBeforeTheFirstStepAndLeavesNoRun) {
+  const RunConfig config = small_.config("mlp", "stopped");
+  const std::atomic<int> stop = SIGTERM;
+  try {
+    train({.config = config, .quiet = true, .stop_requested = &stop});
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code(), 128 + SIGTERM);
+    EXPECT_TRUE(std::string(error.what()).starts_with("stopped while decoding pictures: ")) << error.what();
+  }
   EXPECT_FALSE(std::filesystem::exists(config.out));
 }
 
@@ -206,8 +223,9 @@ TEST_F(TrainerLong, ResumesByteForByteAt50RandomSteps) {
   config.epochs = 6;
   config.checkpoint_steps = 5;
   const std::string whole = train_quietly(config).run;
-  std::mt19937 random(3);
-  for (int trial = 0; trial < 50; ++trial) {
+  for (const int trial : numbered_cases(50)) {
+    const CaseScope scope(trial);
+    std::mt19937 random(static_cast<unsigned>(trial));
     config.out = small_.run(fmt::format("parts-{}", trial));
     expect_same_run(whole, train_in_two_parts(config, 1 + random() % 23).run);
   }

@@ -1,22 +1,19 @@
 #include "host/data/deck/deck.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <turbojpeg.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <mutex>
 #include <opencv2/core.hpp>
 #include <optional>
 
 #include "host/data/deck/face.h"
+#include "host/data/deck/partial_folder.h"
 #include "host/data/deck/photograph.h"
 #include "host/runtime/error.h"
 #include "host/runtime/threads.h"
@@ -89,39 +86,6 @@ void write_file(const fs::path& path, const std::vector<std::uint8_t>& bytes) {
   if (!file) throw Error(fmt::format("cannot write {}: {}", path.string(), std::strerror(errno)));
 }
 
-/// A folder beside the one to be made, which replaces it when everything is written, and vanishes when not.
-class PartialFolder {
- public:
-  explicit PartialFolder(const fs::path& target)
-      : target_(target), path_(fmt::format("{}.partial-{}", target.string(), ::getpid())) {
-    fs::remove_all(path_);
-    fs::create_directories(path_);
-  }
-  ~PartialFolder() {
-    std::error_code ignored;
-    if (!done_) fs::remove_all(path_, ignored);
-  }
-  PartialFolder(const PartialFolder&) = delete;
-  PartialFolder& operator=(const PartialFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-
-  void finish() {
-    // Data first, then the name: after a power cut there is no folder of empty files.
-    const int descriptor = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool synced = descriptor >= 0 && ::syncfs(descriptor) == 0;
-    const int problem = errno;
-    if (descriptor >= 0) ::close(descriptor);
-    if (!synced) throw Error(fmt::format("cannot write {} to the disk: {}", path_.string(), std::strerror(problem)));
-    fs::rename(path_, target_);  // an empty folder of that name is replaced
-    done_ = true;
-  }
-
- private:
-  fs::path target_, path_;
-  bool done_ = false;
-};
-
 struct Task {
   DeckSplit split;
   int card, index;
@@ -138,30 +102,16 @@ std::vector<Task> tasks_of(const DeckOptions& options) {
   return tasks;
 }
 
-void write_pictures(const fs::path& folder, const DeckOptions& options, const DeckProgress& progress) {
+void write_pictures(const fs::path& folder, const DeckOptions& options, const WorkProgress& progress) {
   for (const DeckSplit split : kSplits) {
     for (const std::string& name : card_names()) fs::create_directories(folder / folder_of(split) / name);
   }
   const std::vector<Task> tasks = tasks_of(options);
-  const auto total = static_cast<std::int64_t>(tasks.size());
-  std::mutex reporting;
-  std::int64_t written = 0;
-  std::atomic<bool> failed = false;
-  parallel_ranges(total, [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end && !failed; ++i) {
-      try {
-        const Task& task = tasks[static_cast<std::size_t>(i)];
-        const fs::path file = folder / folder_of(task.split) / card_names()[static_cast<std::size_t>(task.card)] /
-                              fmt::format("{:03}.jpg", task.index + 1);
-        write_file(file, draw_card_jpeg(options, task.split, task.card, task.index));
-        const std::lock_guard lock(reporting);
-        ++written;
-        if (progress) progress(written, total);
-      } catch (...) {
-        failed = true;
-        throw;
-      }
-    }
+  parallel_items(static_cast<std::int64_t>(tasks.size()), progress, [&](std::int64_t i) {
+    const Task& task = tasks[static_cast<std::size_t>(i)];
+    const fs::path file = folder / folder_of(task.split) / card_names()[static_cast<std::size_t>(task.card)] /
+                          fmt::format("{:03}.jpg", task.index + 1);
+    write_file(file, draw_card_jpeg(options, task.split, task.card, task.index));
   });
 }
 
@@ -219,7 +169,7 @@ std::vector<std::uint8_t> draw_card_jpeg(const DeckOptions& options, DeckSplit s
   return encode_jpeg(draw_card(options, split, card, index), quality, subsampling);
 }
 
-void make_deck(const std::string& folder, const DeckOptions& options, const DeckProgress& progress) {
+void make_deck(const std::string& folder, const DeckOptions& options, const WorkProgress& progress) {
   check_options(options);
   cv::setNumThreads(0);  // the pictures are spread over the threads, not the parts of one picture
   fs::path target = fs::absolute(folder).lexically_normal();
@@ -230,7 +180,7 @@ void make_deck(const std::string& folder, const DeckOptions& options, const Deck
     }
     PartialFolder partial(target);
     write_pictures(partial.path(), options, progress);
-    partial.finish();
+    partial.publish();
   } catch (const fs::filesystem_error& problem) {
     throw Error(
         fmt::format("cannot make the deck {}: {} ({})", folder, problem.code().message(), problem.path1().string()));

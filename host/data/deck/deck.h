@@ -3,9 +3,10 @@
 // data. Every picture is a pure function of (seed, split, class, index), whatever the number of threads.
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
+
+#include "host/runtime/threads.h"
 
 namespace cv {
 class Mat;
@@ -35,11 +36,9 @@ std::vector<std::uint8_t> draw_card_jpeg(const DeckOptions& options, DeckSplit s
 /// How many pictures a class has in `split`.
 int deck_count(const DeckOptions& options, DeckSplit split);
 
-/// (pictures written, pictures in all). Called from one thread at a time; what it throws stops the work.
-using DeckProgress = std::function<void(std::int64_t, std::int64_t)>;
-
 /// Writes <folder>/train|valid|test/<class>/001.jpg and so on. The folder appears whole or not at all: it is written
-/// beside its place and renamed. Throws Error where it exists and is not empty, or cannot be written.
-void make_deck(const std::string& folder, const DeckOptions& options, const DeckProgress& progress = {});
+/// beside its place and renamed. `progress` counts pictures; what it throws stops the work. Throws Error where the
+/// folder exists and is not empty, or cannot be written.
+void make_deck(const std::string& folder, const DeckOptions& options, const WorkProgress& progress = {});
 
 }  // namespace cudacards

@@ -1,4 +1,4 @@
-#include "host/ops/activation_kind.h"
+#include "kernels/base/activation.h"
 #include "host/ops/cpu/elementwise.h"
 #include "host/ops/cpu/implementations.h"
 #include "host/ops/cpu/supports.h"

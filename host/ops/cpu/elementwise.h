@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "host/ops/activation_kind.h"
+#include "kernels/base/activation.h"
 #include "kernels/base/dtype.h"
 
 namespace cudacards::cpu {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "host/ops/activation_kind.h"
+#include "kernels/base/activation.h"
 #include "kernels/base/dtype.h"
 
 namespace cudacards::cpu {

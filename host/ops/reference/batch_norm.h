@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "host/ops/activation_kind.h"
+#include "kernels/base/activation.h"
 #include "host/ops/reference/scalar.h"
 #include "host/runtime/threads.h"
 

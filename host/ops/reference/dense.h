@@ -1,7 +1,7 @@
 #pragma once
 // dst (N,units) = activation(src (N,in) * weights(units,in)^T + bias).
 
-#include "host/ops/activation_kind.h"
+#include "kernels/base/activation.h"
 #include "host/ops/reference/scalar.h"
 #include "host/runtime/threads.h"
 

@@ -1,7 +1,7 @@
 #pragma once
 // Operations that look at one element at a time: activation, dropout, sum.
 
-#include "host/ops/activation_kind.h"
+#include "kernels/base/activation.h"
 #include "host/ops/reference/scalar.h"
 #include "host/runtime/threads.h"
 #include "kernels/base/philox.h"

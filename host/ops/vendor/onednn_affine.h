@@ -2,7 +2,7 @@
 // What convolutions and dense layers share: dst = activation(src (*) weights + bias), with packed copies of the master
 // weights, gradients that overwrite or accumulate, and an activation whose gradient is masked before the products.
 
-#include "host/ops/activation_kind.h"
+#include "kernels/base/activation.h"
 #include "host/ops/vendor/onednn_common.h"
 
 namespace cudacards::onednn {

@@ -1,0 +1,53 @@
+#include "host/train/training_memory.h"
+
+#include <fmt/format.h>
+
+#include "host/runtime/error.h"
+#include "host/runtime/memory.h"
+
+namespace cudacards {
+namespace {
+
+/// Buffers of one fp32 a parameter: values, gradients, moments, average.
+std::size_t parameter_buffers(const RunConfig& config) {
+  const std::size_t moments = config.optimizer.kind == OptimizerKind::kSgd ? 1 : 2;
+  return 2 + moments + (config.ema_decay > 0 ? 1 : 0);
+}
+
+/// What of it does not depend on the batch is taken from `need`. 0: not even a batch of one fits.
+int largest_batch(const TrainingMemory& need, std::size_t have, const Graph& graph, RunConfig config) {
+  int fits = 0, too_large = config.batch;
+  while (too_large - fits > 1) {
+    config.batch = fits + (too_large - fits) / 2;
+    TrainingMemory smaller = training_memory(graph, config, 0);
+    smaller.pictures = need.pictures;
+    (smaller.total() <= have ? fits : too_large) = config.batch;
+  }
+  return fits;
+}
+
+}  // namespace
+
+TrainingMemory training_memory(const Graph& graph, const RunConfig& config, std::int64_t pictures) {
+  const PlanMemory plan = Plan::measure(graph, plan_options(config));
+  const auto side = static_cast<std::size_t>(config.image_size);
+  return {.plan = plan.arena + plan.packed,
+          .parameters = parameter_buffers(config) * plan.gradients,
+          .pictures = static_cast<std::size_t>(pictures) * side * side * 3};
+}
+
+std::string to_string(const TrainingMemory& memory) {
+  return fmt::format("{} (plan {}, parameters with gradients and optimizer {}, pictures {})", mebibytes(memory.total()),
+                     mebibytes(memory.plan), mebibytes(memory.parameters), mebibytes(memory.pictures));
+}
+
+void require_memory(const TrainingMemory& need, std::size_t have, const Graph& graph, const RunConfig& config) {
+  if (need.total() <= have) return;
+  const int batch = largest_batch(need, have, graph, config);
+  throw Error(fmt::format("out of memory before it begins: the run needs {}, and {} are free; {}",
+                          mebibytes(need.total()), mebibytes(have),
+                          batch > 0 ? fmt::format("the largest --batch that fits is {}", batch)
+                                    : "no --batch fits: use a smaller --image-size or fewer pictures"));
+}
+
+}  // namespace cudacards

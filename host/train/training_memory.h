@@ -1,0 +1,30 @@
+#pragma once
+// What a run will take, known before any of it is taken.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "host/graph/graph.h"
+#include "host/train/run_config.h"
+
+namespace cudacards {
+
+/// In bytes.
+struct TrainingMemory {
+  std::size_t plan = 0;        // activations and their gradients, workspaces, packed weights
+  std::size_t parameters = 0;  // with their gradients, the optimizer's moments and the average
+  std::size_t pictures = 0;    // decoded, train and valid
+  std::size_t total() const { return plan + parameters + pictures; }
+};
+
+/// `pictures` of image_size x image_size x 3 bytes are kept decoded.
+TrainingMemory training_memory(const Graph& graph, const RunConfig& config, std::int64_t pictures);
+
+/// "1713.2 MiB (plan 512.3 MiB, ...)".
+std::string to_string(const TrainingMemory& memory);
+
+/// Throws Error where more than `have` bytes are needed: need, have, and the largest batch that would fit.
+void require_memory(const TrainingMemory& need, std::size_t have, const Graph& graph, const RunConfig& config);
+
+}  // namespace cudacards

@@ -1,0 +1,17 @@
+#pragma once
+// What an optimizer needs anew at every step, in device memory beside the StepClock: one captured CUDA graph serves
+// every step.
+
+#include <cstdint>
+
+namespace cudacards {
+
+struct OptimizerClock {
+  std::uint64_t step = 0;  // the first is 0
+  /// Adam's correction of both moments' bias for this step. From the host (optimizer_clock() in
+  /// kernels/optimizer/problem.h): two powers in double a step instead of two a thread, and the CPU's bits.
+  double correction = 1;
+  float rate = 0;  // the schedule's learning rate
+};
+
+}  // namespace cudacards

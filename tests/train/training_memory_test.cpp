@@ -1,0 +1,94 @@
+// A run's memory is known before it is taken, byte for byte, and a run that does not fit says what would.
+
+#include "host/train/training_memory.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <regex>
+
+#include <fmt/format.h>
+
+#include "host/runtime/memory.h"
+#include "host/train/trainer.h"
+#include "models/registry.h"
+#include "tests/support/error_text.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/train/small_run.h"
+
+namespace cudacards {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing_support::error_text;
+using testing_support::SmallRun;
+
+RunConfig config_of(const std::string& arch) {
+  RunConfig config;
+  config.arch = arch;
+  config.image_size = 32;
+  config.batch = 64;
+  return config;
+}
+
+Graph graph_of(const RunConfig& config) {
+  return build_model(config.arch, {.height = config.image_size, .width = config.image_size, .classes = 53});
+}
+
+TEST(TrainingMemory, IsThePlansTheParametersAndThePictures) {
+  for (const std::string arch : {"cnn", "mlp"}) {
+    RunConfig config = config_of(arch);
+    const Graph graph = graph_of(config);
+    Parameters parameters(graph);
+    const Plan plan = Plan::make(graph, parameters, plan_options(config));
+    const std::size_t one = parameters.values().size_bytes();
+    TrainingMemory memory = training_memory(graph, config, 10);
+    EXPECT_EQ(memory.plan, plan.planned_bytes() - one) << arch;
+    EXPECT_EQ(memory.parameters, 4 * one) << "values, gradients, two moments";
+    EXPECT_EQ(memory.pictures, 10u * 32 * 32 * 3);
+    config.optimizer.kind = OptimizerKind::kSgd;
+    EXPECT_EQ(training_memory(graph, config, 10).parameters, 3 * one) << "one moment";
+    config.ema_decay = 0.9f;
+    EXPECT_EQ(training_memory(graph, config, 10).parameters, 4 * one) << "an average";
+  }
+}
+
+TEST(RequireMemory, NamesNeedHaveAndTheLargestBatchThatFits) {
+  RunConfig config = config_of("cnn");
+  const Graph graph = graph_of(config);
+  const TrainingMemory need = training_memory(graph, config, 100);
+  EXPECT_NO_THROW(require_memory(need, need.total(), graph, config));
+  const std::size_t have = need.total() - 1;
+  const std::string text = error_text([&] { require_memory(need, have, graph, config); });
+  EXPECT_THAT(text, AllOf(HasSubstr("the run needs " + mebibytes(need.total())), HasSubstr(" are free")));
+  std::smatch batch;
+  ASSERT_TRUE(std::regex_search(text, batch, std::regex("the largest --batch that fits is (\\d+)"))) << text;
+  config.batch = std::stoi(batch[1]);
+  EXPECT_LT(config.batch, 64);
+  EXPECT_LE(training_memory(graph, config, 100).total(), have);
+  ++config.batch;
+  EXPECT_GT(training_memory(graph, config, 100).total(), have);
+}
+
+TEST(RequireMemory, SaysWhereNoBatchFits) {
+  const RunConfig config = config_of("mlp");
+  const Graph graph = graph_of(config);
+  EXPECT_THAT(error_text([&] { require_memory(training_memory(graph, config, 100), 1000, graph, config); }),
+              HasSubstr("no --batch fits: use a smaller --image-size"));
+}
+
+TEST(TrainingWithoutMemory, IsRefusedBeforeAnyPictureIsDecoded) {
+  const SmallRun small;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(small.data())) {
+    if (entry.is_regular_file()) testing_support::write_bytes(entry.path(), "no picture");
+  }
+  const RunConfig config = small.config("cnn", "poor");
+  EXPECT_THAT(error_text([&] { train({.config = config, .quiet = true, .memory = 1 << 20}); }),
+              AllOf(HasSubstr("out of memory before it begins"), HasSubstr("1.0 MiB are free")));
+  EXPECT_FALSE(std::filesystem::exists(config.out));
+}
+
+}  // namespace
+}  // namespace cudacards
