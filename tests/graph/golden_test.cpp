@@ -217,6 +217,8 @@ std::vector<Case> cases() {
   std::vector<Case> result;
   for (const char* network : {"mlp", "cnn", "residual"}) {
     for (const ImplChoice impl : {ImplChoice::kReference, ImplChoice::kVendor, ImplChoice::kAuto}) {
+      // What people run differs from the vendor's in the dense layers; the residual network's is a small one.
+      if (impl == ImplChoice::kAuto && std::string_view(network) == "residual") continue;
       for (const DType precision : {DType::kF32, DType::kBf16}) {
         for (const bool fuse : {true, false}) result.push_back({network, impl, precision, fuse});
       }
