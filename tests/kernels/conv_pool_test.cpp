@@ -139,6 +139,25 @@ TEST_F(ConvPoolNumbers, ANanOfAGradientReachesWhatItsWinnerHasSeen) {
   check(Data<Bf16, Bf16>(Case{1, 6, 6, 8, 8}));
 }
 
+// --- more tiles than splits: a block goes over several
+
+template <class S, class T>
+void expect_exact_sums_over_tiles(const Case& c) {
+  const Data<S, T> data(c);
+  const ConvGradients expected = gradients(data);
+  EXPECT_TRUE(
+      exact(backward_weights(data, GradMode::kOverwrite), joined(expected.weights, expected.bias).value, DType::kF32))
+      << c << " " << name_of(kType<T>);
+}
+
+TEST_F(ConvPoolNumbers, WeightGradientsAddUpTheTilesOfASplit) {
+  const Case pictures{570, 2, 2, 8, 8}, narrow{1330, 2, 2, 3, 8, kRelu, kU8};
+  expect_exact_sums_over_tiles<float, float>(pictures);
+  expect_exact_sums_over_tiles<Bf16, Bf16>(pictures);
+  expect_exact_sums_over_tiles<std::uint8_t, float>(narrow);
+  expect_exact_sums_over_tiles<std::uint8_t, Bf16>(narrow);
+}
+
 // --- what an argument asks for
 
 TEST_F(ConvPoolNumbers, BiasAndWinnersMayBeMissing) {
