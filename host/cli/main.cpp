@@ -61,12 +61,12 @@ int run(int argc, char** argv) {
 }  // namespace cudacards::cli
 
 int main(int argc, char** argv) {
-  using namespace cudacards;
+  namespace cli = cudacards::cli;
   // Whatever the parent set: `cudacards predict ... | head` ends quietly.
   std::signal(SIGPIPE, SIG_DFL);
   try {
     return cli::run(argc, argv);
-  } catch (const Error& error) {
+  } catch (const cudacards::Error& error) {
     return cli::fail(error.what(), error.exit_code());
   } catch (const std::bad_alloc&) {
     return cli::fail("out of memory; a smaller --batch needs less", cli::kFailed);

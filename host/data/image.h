@@ -25,7 +25,7 @@ struct Image {
 
 struct ImageSize {
   int height = 0, width = 0;
-  auto operator<=>(const ImageSize&) const = default;
+  auto operator<=>(const ImageSize&) const = default;  // NOLINT(modernize-use-nullptr): sees a 0 in it
 };
 
 }  // namespace cudacards

@@ -72,7 +72,7 @@ Node Graph::batch_norm(Node src, float momentum, float epsilon) {
 
 Node Graph::add(Node a, Node b) { return apply(std::make_shared<Add>(), {a, b}); }
 
-Node Graph::apply(std::shared_ptr<const Operation> operation, std::vector<Node> inputs) {
+Node Graph::apply(const std::shared_ptr<const Operation>& operation, const std::vector<Node>& inputs) {
   Layer layer{.name = unique_name(std::string(operation->stem())),
               .operation = operation,
               .inputs = {},

@@ -47,7 +47,7 @@ class Graph {
   Node batch_norm(Node src, float momentum = 0.99f, float epsilon = 1e-3f);
   Node add(Node a, Node b);
   /// Any operation, also one that this class doesn't know.
-  Node apply(std::shared_ptr<const Operation> operation, std::vector<Node> inputs);
+  Node apply(const std::shared_ptr<const Operation>& operation, const std::vector<Node>& inputs);
 
   /// Names the layer that was added last.
   Graph& named(std::string name);

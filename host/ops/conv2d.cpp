@@ -61,7 +61,7 @@ Shape Conv2d::infer_shape(std::span<const Shape> src) const {
   if (p.h + p.pad.top + p.pad.bottom < p.r || p.w + p.pad.left + p.pad.right < p.s) {
     throw Error(fmt::format("the kernel of {} x {} is larger than the picture of {} x {}", p.r, p.s, p.h, p.w));
   }
-  const Shape dst{p.n, p.p(), p.q(), p.k};
+  Shape dst{p.n, p.p(), p.q(), p.k};
   if (!pool) return dst;
   const Shape pool_src[] = {dst};
   return MaxPool2d(*pool).infer_shape(pool_src);
