@@ -13,7 +13,7 @@ namespace cudacards {
 namespace {
 
 constexpr int kChannels = kPictureChannels;
-constexpr int kPiece = 128;         // destination pixels at a time: 5 KB of arrays
+constexpr int kPiece = 128;  // destination pixels at a time: 5 KB of arrays
 
 struct Scratch {
   std::uint32_t* rgbx;  // (H,W)

@@ -3,8 +3,8 @@
 
 #include <array>
 
-#include "kernels/base/activation.h"
 #include "host/ops/operation.h"
+#include "kernels/base/activation.h"
 #include "kernels/conv2d/problem.h"
 #include "kernels/pool/problem.h"
 

@@ -13,8 +13,8 @@
 namespace cudacards {
 namespace {
 
-// Weights of tens of megabytes are read in many rows at once, and each row is on another page: with pages of 4 KB a dense
-// layer's forward pass takes 1.15 to 1.3 times as long, and the first touch of the memory 3 times.
+// Weights of tens of megabytes are read in many rows at once, and each row is on another page: with pages of 4 KB a
+// dense layer's forward pass takes 1.15 to 1.3 times as long, and the first touch of the memory 3 times.
 constexpr std::size_t kHugePage = 2 << 20;
 
 std::size_t alignment_of(std::size_t bytes) { return bytes >= 2 * kHugePage ? kHugePage : kAlignment; }

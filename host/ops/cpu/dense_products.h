@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/base/activation.h"
 #include "host/ops/operation.h"
+#include "kernels/base/activation.h"
 
 namespace cudacards::cpu {
 

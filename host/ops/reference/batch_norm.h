@@ -3,9 +3,9 @@
 
 #include <cmath>
 
-#include "kernels/base/activation.h"
 #include "host/ops/reference/scalar.h"
 #include "host/runtime/threads.h"
+#include "kernels/base/activation.h"
 
 namespace cudacards::reference {
 

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "kernels/base/activation.h"
 #include "host/ops/reference/scalar.h"
 #include "host/runtime/threads.h"
+#include "kernels/base/activation.h"
 #include "kernels/conv2d/problem.h"
 
 namespace cudacards::reference {

@@ -1,9 +1,9 @@
 #pragma once
 // dst (N,units) = activation(src (N,in) * weights(units,in)^T + bias).
 
-#include "kernels/base/activation.h"
 #include "host/ops/reference/scalar.h"
 #include "host/runtime/threads.h"
+#include "kernels/base/activation.h"
 
 namespace cudacards::reference {
 

@@ -1,9 +1,9 @@
 #pragma once
 // Operations that look at one element at a time: activation, dropout, sum.
 
-#include "kernels/base/activation.h"
 #include "host/ops/reference/scalar.h"
 #include "host/runtime/threads.h"
+#include "kernels/base/activation.h"
 #include "kernels/base/philox.h"
 
 namespace cudacards::reference {

@@ -2,8 +2,8 @@
 // What convolutions and dense layers share: dst = activation(src (*) weights + bias), with packed copies of the master
 // weights, gradients that overwrite or accumulate, and an activation whose gradient is masked before the products.
 
-#include "kernels/base/activation.h"
 #include "host/ops/vendor/onednn_common.h"
+#include "kernels/base/activation.h"
 
 namespace cudacards::onednn {
 
