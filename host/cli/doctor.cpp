@@ -8,7 +8,7 @@
 #include "host/cli/commands.h"
 #include "host/ops/vendor/onednn_version.h"
 #include "host/runtime/cpu.h"
-#include "host/runtime/device.h"
+#include "host/runtime/device_choice.h"
 #include "host/runtime/threads.h"
 
 namespace cudacards::cli {
@@ -37,7 +37,7 @@ int run() {
   line("oneDNN", fmt::format("{}, uses {}", onednn_version(), onednn_instruction_set()));
   line("OpenCV", CV_VERSION);
   line("pictures", picture_formats());
-  line("CUDA kernels", yes_no(built_with_cuda()));
+  line("CUDA kernels", yes_no(cuda_build().has_kernels));
 
   const CpuInfo cpu = cpu_info();
   line("processor", cpu.model.empty() ? "unknown" : cpu.model);

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "host/runtime/device.h"
+#include "host/runtime/device_choice.h"
 #include "host/runtime/log.h"
 #include "host/runtime/threads.h"
 

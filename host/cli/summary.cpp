@@ -7,7 +7,7 @@
 #include "host/cli/commands.h"
 #include "host/cli/options.h"
 #include "host/report/summary.h"
-#include "host/runtime/device.h"
+#include "host/runtime/device_choice.h"
 #include "host/runtime/threads.h"
 #include "models/registry.h"
 

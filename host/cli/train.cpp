@@ -12,7 +12,7 @@
 #include "host/cli/options.h"
 #include "host/cli/stop.h"
 #include "host/data/files.h"
-#include "host/runtime/device.h"
+#include "host/runtime/device_choice.h"
 #include "host/runtime/error.h"
 #include "host/runtime/log.h"
 #include "host/train/trainer.h"

@@ -19,7 +19,7 @@ enum class ImplChoice : std::uint8_t { kAuto, kHand, kVendor, kReference };
 
 struct PlanOptions {
   int batch = 32;
-  DeviceKind device = DeviceKind::kCpu;
+  Target target;                  // what it will run on
   DType precision = DType::kF32;  // of activations and their gradients
   Mode mode = Mode::kTrain;
   ImplChoice impl = ImplChoice::kAuto;

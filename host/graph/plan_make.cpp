@@ -81,7 +81,7 @@ PlanNode make_node(const Graph& graph, const FusedStep& step, std::size_t index,
   problem.diff_parameters_wanted = training && has_trainable_parameters(graph, step);
   problem.node = step.layers.front();
   problem.threads = threads();
-  problem.device = options.device;
+  problem.target = options.target;
 
   result.needs_gradient =
       problem.diff_parameters_wanted ||
@@ -93,7 +93,7 @@ PlanNode make_node(const Graph& graph, const FusedStep& step, std::size_t index,
 
 std::unique_ptr<Kernel> choose(PlanNode& node, ImplChoice choice) {
   const std::string_view family = family_of(choice);
-  const auto all = node.operation->implementations(node.problem.device);
+  const auto all = node.operation->implementations(node.problem.target.kind);
   std::vector<const Implementation*> ordered;
   for (const auto& implementation : all) ordered.push_back(&implementation);
   std::stable_partition(ordered.begin(), ordered.end(), [&](const auto* i) { return i->family == family; });

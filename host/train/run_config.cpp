@@ -280,9 +280,9 @@ RunConfig run_config_from_toml(const std::string& text, const std::string& where
   return config;
 }
 
-PlanOptions plan_options(const RunConfig& config) {
+PlanOptions plan_options(const RunConfig& config, const Target& target) {
   return {.batch = config.batch,
-          .device = config.device,
+          .target = target,
           .precision = config.precision,
           .mode = Mode::kTrain,
           .impl = config.impl};

@@ -59,7 +59,7 @@ void apply_toml(RunConfig& config, const std::string& text, const std::string& w
 RunConfig run_config_from_toml(const std::string& text, const std::string& where);
 
 /// How the run's model is planned for training.
-PlanOptions plan_options(const RunConfig& config);
+PlanOptions plan_options(const RunConfig& config, const Target& target = {});
 
 /// Throws UsageError for values that cannot be (batch 0, rate -1, ...).
 void validate(const RunConfig& config);

@@ -1,6 +1,6 @@
 // A device is chosen by name or fallen back from with a reason, on machines with and without a GPU.
 
-#include "host/runtime/device.h"
+#include "host/runtime/device_choice.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
