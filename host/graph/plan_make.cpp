@@ -272,6 +272,10 @@ std::size_t gradient_bytes(const Graph& graph, const PlanOptions& options) {
 
 }  // namespace
 
+std::vector<PlanNode> Plan::choose(const Graph& graph, const PlanOptions& options) {
+  return std::move(make_state(graph, options)->nodes);
+}
+
 PlanMemory Plan::measure(const Graph& graph, const PlanOptions& options) {
   const auto state = make_state(graph, options);
   PlanMemory memory = MemoryPlanner(*state).measure();
