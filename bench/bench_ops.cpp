@@ -8,12 +8,9 @@
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <CLI/CLI.hpp>
-#include <chrono>
 
 #include "bench/support/agreement.h"
+#include "bench/support/bench_options.h"
 #include "bench/support/candidates.h"
 #include "bench/support/ceilings.h"
 #include "bench/support/device_context.h"
@@ -31,12 +28,8 @@ using bench::NodeCandidates;
 using bench::NodeWork;
 using bench::Sample;
 
-struct Options {
-  std::string device = "cpu";
-  std::vector<std::string> models, precisions = {"bf16", "fp32"}, passes = {"infer", "forward", "backward"};
-  std::vector<int> batches = {256, 32, 1};
-  int image_size = 224, threads = 0;
-  double seconds = 0;
+struct Options : bench::BenchOptions {
+  std::vector<std::string> passes = {"infer", "forward", "backward"};
 };
 
 enum class Pass { kInfer, kForward, kBackward };
@@ -52,16 +45,13 @@ struct Check {
 class Bench {
  public:
   Bench(Device& device, const Options& options)
-      : device_(device),
-        seconds_(options.seconds),
-        begin_(std::chrono::steady_clock::now()),
-        ceilings_(bench::measure_ceilings(device)) {}
+      : device_(device), deadline_(options.seconds), ceilings_(bench::measure_ceilings(device)) {}
 
   const bench::Ceilings& ceilings() const { return ceilings_; }
   int disagreements() const { return disagreements_; }
 
   void run(benchmark::State& state, const NodeCandidates& node, const Candidate& candidate, Pass pass) {
-    if (is_out_of_time()) return state.SkipWithError("out of time");
+    if (deadline_.is_over()) return state.SkipWithError("out of time");
     try {
       prepare(node, candidate);
       if (!check_.failure.empty()) return state.SkipWithError(check_.failure.c_str());
@@ -73,11 +63,6 @@ class Bench {
   }
 
  private:
-  bool is_out_of_time() const {
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin_;
-    return seconds_ > 0 && elapsed.count() > seconds_;
-  }
-
   void forget() {
     prepared_ = nullptr;
     repeated_ = nullptr;
@@ -119,11 +104,11 @@ class Bench {
     std::vector<const Candidate*> judges;
     for (const Candidate& candidate : node.candidates) {
       // The CPU's reference is a loop without vectors; a GPU's is a kernel.
-      const bool slow = candidate.is_reference && device_.is_cpu() && node.forward_flops > 2e9;
+      const bool slow = candidate.is_reference() && device_.is_cpu() && node.forward_flops > 2e9;
       if (!slow) judges.push_back(&candidate);
     }
-    std::ranges::stable_sort(judges,
-                             [](const Candidate* a, const Candidate* b) { return a->is_reference > b->is_reference; });
+    std::ranges::stable_sort(
+        judges, [](const Candidate* a, const Candidate* b) { return a->is_reference() > b->is_reference(); });
     for (const Candidate* candidate : judges) {
       try {
         const auto work = make_work(node, *candidate, 1);
@@ -191,14 +176,13 @@ class Bench {
       state.counters["roofline"] = least / seconds;
     state.counters["layers"] = node.occurrences;
     state.counters["copies"] = work_->copies();
-    std::string label = check_.label;
+    std::string label = prepared_->family + "; " + check_.label;
     if (!repeated_->is_captured()) label += ", not captured";
     state.SetLabel(label);
   }
 
   Device& device_;
-  const double seconds_;
-  const std::chrono::steady_clock::time_point begin_;
+  const bench::Deadline deadline_;
   const bench::Ceilings ceilings_;
 
   const NodeCandidates* judged_ = nullptr;
@@ -221,7 +205,7 @@ bool is_wanted(const Options& options, Pass pass) {
 
 void add(Bench& bench, const NodeCandidates& node, Pass pass) {
   for (const Candidate& candidate : node.candidates) {
-    if (candidate.is_reference) continue;  // not a competitor
+    if (candidate.is_reference()) continue;  // not a competitor
     const std::string name = fmt::format("{}/{}/{}/{}/{}/{}", kPassNames[static_cast<int>(pass)], node.model,
                                          node.layer, node.batch, name_of(node.precision), candidate.name);
     benchmark::RegisterBenchmark(
@@ -262,41 +246,16 @@ std::vector<std::vector<NodeCandidates>> add_all(Bench& bench, const Options& op
   return lists;
 }
 
-Options parse(int argc, char** argv) {
+int run(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);  // takes what is its own
   Options options;
-  for (const auto& model : models()) options.models.emplace_back(model.name);
   CLI::App app("Times each layer of each model by every implementation that takes it");
-  app.add_option("--device", options.device, "cpu, cuda, cuda:N or emulated")->capture_default_str();
-  app.add_option("--models", options.models, "models, separated by commas")->delimiter(',')->capture_default_str();
-  app.add_option("--batches", options.batches, "batch sizes, in the order to be timed")
-      ->delimiter(',')
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--precisions", options.precisions, "fp32, bf16")->delimiter(',')->capture_default_str();
+  bench::add_bench_options(app, options);
   app.add_option("--passes", options.passes, "infer, forward, backward")
       ->delimiter(',')
       ->check(CLI::IsMember({"infer", "forward", "backward"}))
       ->capture_default_str();
-  app.add_option("--image-size", options.image_size, "height and width of the pictures")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--threads", options.threads, "CPU threads; 0: one a core")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  app.add_option("--seconds", options.seconds, "begin nothing after this time; 0: no limit")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error) == 0 ? 0 : 2);
-  }
-  return options;
-}
-
-int run(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);  // takes what is its own
-  const Options options = parse(argc, argv);
+  if (const auto code = bench::parse(app, argc, argv)) return *code;
   set_threads(options.threads);
   const OpenDevice device(choose_device(options.device));
   Bench bench(*device, options);
@@ -320,11 +279,4 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace cudacards
 
-int main(int argc, char** argv) {
-  try {
-    return cudacards::run(argc, argv);
-  } catch (const cudacards::Error& error) {
-    fmt::print(stderr, "bench_ops: {}\n", error.what());
-    return error.exit_code();
-  }
-}
+int main(int argc, char** argv) { return cudacards::bench::guarded("bench_ops", argc, argv, cudacards::run); }

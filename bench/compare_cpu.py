@@ -26,7 +26,7 @@ PEERS = {"pytorch": "pytorch_step.py", "keras": "keras_step.py"}
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", choices=["cnn", "mlp"], default="cnn")
-    parser.add_argument("--build", default="build-bench", help="folder that holds bench/step_cpu (%(default)s)")
+    parser.add_argument("--build", default="build-bench", help="folder that holds bench/step (%(default)s)")
     parser.add_argument("--pytorch", metavar="PYTHON", help="interpreter with torch")
     parser.add_argument("--keras", metavar="PYTHON", help="interpreter with tensorflow and keras")
     parser.add_argument("--precision", choices=["fp32", "bf16"], nargs="+", default=["fp32", "bf16"])
@@ -58,7 +58,7 @@ def contestants(options):
     """(program, precision) -> command."""
     commands = {}
     for precision in options.precision:
-        commands["cudacards", precision] = [str(pathlib.Path(options.build) / "bench" / "step_cpu"),
+        commands["cudacards", precision] = [str(pathlib.Path(options.build) / "bench" / "step"),
                                             *common(options, precision, options.steps)]
     for peer, script in PEERS.items():
         python = getattr(options, peer)

@@ -61,7 +61,7 @@ void add_composites(const PlanNode& node, std::vector<Candidate>& candidates) {
   for (const Implementation& implementation : supported(*conv, first)) {
     if (implementation.family != "vendor") continue;
     candidates.push_back({fmt::format("{} + {}", implementation.name, then.name),
-                          false,
+                          "vendor",
                           {{conv, first, implementation}, {pool, second, then}}});
   }
 }
@@ -77,11 +77,11 @@ double backward_flops(const PlanNode& node) {
 
 std::vector<NodeCandidates> candidates_of(const CandidateOptions& options, const Target& target) {
   const Graph graph = build_model(options.model, {.height = options.image_size, .width = options.image_size});
-  const std::vector<PlanNode> nodes = Plan::choose(
+  const Plan plan = Plan::look_at(
       graph, {.batch = options.batch, .target = target, .precision = options.precision, .mode = options.mode});
   std::vector<NodeCandidates> all;
   std::vector<std::string> works;
-  for (const PlanNode& node : nodes) {
+  for (const PlanNode& node : plan.nodes()) {
     if (node.operation->is_view()) continue;
     const std::string work = work_of(node);
     if (const auto known = std::ranges::find(works, work); known != works.end()) {
@@ -99,7 +99,7 @@ std::vector<NodeCandidates> candidates_of(const CandidateOptions& options, const
                                                             .backward_flops = backward_flops(node)});
     for (const Implementation& implementation : supported(*node.operation, node.problem)) {
       entry.candidates.push_back({std::string(implementation.name),
-                                  implementation.family == "reference",
+                                  std::string(implementation.family),
                                   {{node.operation, node.problem, implementation}}});
     }
     add_composites(node, entry.candidates);

@@ -13,9 +13,10 @@ namespace cudacards::bench {
 
 /// One way to do a node's work.
 struct Candidate {
-  std::string name;  // of the implementation; of a chain of operations "cudnn + hand:max-pool"
-  bool is_reference = false;
+  std::string name;         // of the implementation; of a chain of operations "cudnn + hand:max-pool"
+  std::string family;       // "hand", "vendor" or "reference"; of a chain the first link's
   std::vector<Link> chain;  // one link, unless the candidate does one by one what the node fuses
+  bool is_reference() const { return family == "reference"; }
 };
 
 /// A node of a model's plan and all candidates for it.

@@ -64,8 +64,6 @@ struct PlanMemory {
 
 class Plan {
  public:
-  /// The nodes that make() would have, with their choices; takes nothing.
-  static std::vector<PlanNode> choose(const Graph& graph, const PlanOptions& options);
   /// Chooses and places as make() does, and takes nothing.
   static PlanMemory measure(const Graph& graph, const PlanOptions& options);
   /// `parameters` must have been made from the same graph and outlive the plan, as must the device, which decides

@@ -299,10 +299,6 @@ PlanMemory measure_state(State& state, const Graph& graph) {
 
 }  // namespace
 
-std::vector<PlanNode> Plan::choose(const Graph& graph, const PlanOptions& options) {
-  return std::move(make_state(graph, options)->nodes);
-}
-
 PlanMemory Plan::measure(const Graph& graph, const PlanOptions& options) {
   return measure_state(*make_state(graph, options), graph);
 }
