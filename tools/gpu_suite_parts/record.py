@@ -15,6 +15,7 @@ import time
 
 SCHEMA = 1
 KEPT_TEXT = 4000  # characters of a failure's output
+PATIENCE = 10  # seconds that a command has to leave when it is asked to
 
 
 class Record:
@@ -140,7 +141,7 @@ def run_for(command, limit, environment=None, cwd=None):
         except OSError as error:
             return Output(127, str(error), 0, False)
         cut_off = False
-        for signal_number, patience in ((None, limit), (signal.SIGTERM, 10), (signal.SIGKILL, None)):
+        for signal_number, patience in ((None, limit), (signal.SIGTERM, PATIENCE), (signal.SIGKILL, None)):
             if signal_number is not None:
                 cut_off = True
                 with contextlib.suppress(ProcessLookupError):
