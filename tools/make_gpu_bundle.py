@@ -97,7 +97,6 @@ def stage(folder, bundle, commit, counters):
     shutil.copy(ROOT / "bench/compare_gpu.py", bundle / "bench")
     for script in (ROOT / "bench/peers").glob("*.py"):
         shutil.copy(script, bundle / "bench/peers")
-    shutil.copytree(ROOT / "tests/golden", bundle / "tests/golden", ignore=shutil.ignore_patterns("*.py"))
     shutil.copy(ROOT / "LICENSE", bundle)
     if counters:
         shutil.copy(counters, bundle / "kernel-counters.json")

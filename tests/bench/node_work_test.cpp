@@ -4,7 +4,7 @@
 
 #include "bench/support/agreement.h"
 #include "bench/support/candidates.h"
-#include "tests/support/emulated_device.h"
+#include "tests/support/tested_device.h"
 
 namespace cudacards::bench {
 namespace {

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "bench/support/timing.h"
-#include "tests/support/emulated_device.h"
+#include "tests/support/tested_device.h"
 
 namespace cudacards::bench {
 namespace {
@@ -47,10 +47,10 @@ TEST(WholeStep, BatchesTakeTurns) {
 }
 
 TEST(WholeStep, AReplayedGraphComputesWhatTheCallsCompute) {
-  if (testing::emulated_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
+  if (testing::tested_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
   for (const Mode mode : {Mode::kTrain, Mode::kInfer}) {
-    WholeStep graph(*testing::emulated_device(), tiny(mode, Replay::kGraph));
-    WholeStep calls(*testing::emulated_device(), tiny(mode, Replay::kCallByCall));
+    WholeStep graph(*testing::tested_device(), tiny(mode, Replay::kGraph));
+    WholeStep calls(*testing::tested_device(), tiny(mode, Replay::kCallByCall));
     for (int i = 0; i < 5; ++i) EXPECT_EQ(graph.run_and_read(), calls.run_and_read()) << i;
   }
 }

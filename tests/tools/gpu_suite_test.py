@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import struct
 import sys
 import tempfile
 import time
@@ -199,6 +200,17 @@ class TrainOutput(Folder):
         result = train.read_epochs(self.folder)(None)
         self.assertEqual((result["seconds_per_epoch"], result["first_epoch_seconds"], result["epochs"]), (3, 9, 4))
         self.assertAlmostEqual(result["best_val_accuracy"], 0.3)
+
+    def write_checkpoint(self, name, out, value, tensor="w"):
+        header = json.dumps({"__metadata__": {"config": out}, tensor: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+        (self.folder / name).write_bytes(struct.pack("<Q", len(header)) + header + struct.pack("<f", value))
+        return train.sha256(self.folder / name)
+
+    def test_hash_is_of_the_tensors_alone(self):
+        one = self.write_checkpoint("a", "runs/a", 1)
+        self.assertEqual(one, self.write_checkpoint("b", "runs/somewhere-else", 1))
+        self.assertNotEqual(one, self.write_checkpoint("c", "runs/a", 2))
+        self.assertNotEqual(one, self.write_checkpoint("d", "runs/a", 1, tensor="v"))
 
     def test_no_epoch_is_a_failure(self):
         self.assertEqual(train.read_epochs(self.folder)(None)["status"], "failed")

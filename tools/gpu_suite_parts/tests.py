@@ -5,8 +5,10 @@ import shutil
 
 SANITIZERS = ("memcheck", "racecheck", "initcheck", "synccheck")
 
-# Of GoogleTest programs: those whose parameter says where they run.
-OF_THE_DEVICE = {"cuda": "*on_the_gpu*:*OnTheGpu*", "emulated": "*on_the_emulator*dense*:*OnTheEmulator*Dense*", "cpu": "*dense*"}
+# Tests that run on the device that CUDACARDS_TEST_DEVICE names.
+OF_THE_DEVICE = {"operations": ("test_ops", "*on_the_device_*"), "plans": ("test_graph", "*DevicePlan*"),
+                 "training": ("test_train", "DeviceTraining*")}
+OF_THE_DEVICE_TINY = {"operations": ("test_ops", "*Add_on_the_device_*:*add_on_the_device_*"), "plans": ("test_graph", "*DevicePlan*mlp_fp32")}
 
 
 def gtest_results(output):
@@ -43,16 +45,15 @@ def kernel_program(device):
 
 def kernels_and_plans(steps, programs, options):
     tiny = options.tiny
-    plans = [("operations", "test_ops"), ("plans", "test_graph"), ("training", "test_train")]
-    if options.device != "cpu":
-        steps.run("kernels", [programs[kernel_program(options.device)], f"--gtest_filter={'Dropout*:Cast*' if tiny else '*'}"],
-                  limit=steps.left() * 0.6, parse=gtest_results)
-    for name, program in plans:
-        if not programs.has(program):
-            steps.skip(name, f"no {program}")
-            continue
-        steps.run(name, [programs[program], f"--gtest_filter={OF_THE_DEVICE[options.device]}"], limit=steps.left() * 0.7,
-                  parse=gtest_results, environment={"OMP_WAIT_POLICY": "passive"})
+    if options.device == "cpu":
+        return steps.skip("kernels", "these are tests of the kernels: they run on GPUs and on the emulator")
+    steps.run("kernels", [programs[kernel_program(options.device)], f"--gtest_filter={'Dropout*:Cast*' if tiny else '*'}"],
+              limit=steps.left() * 0.6, parse=gtest_results)
+    for name, (program, names) in (OF_THE_DEVICE_TINY if tiny else OF_THE_DEVICE).items():
+        environment = {"OMP_WAIT_POLICY": "passive", "CUDACARDS_TEST_DEVICE": options.device}
+        steps.run(name, [programs[program], f"--gtest_filter={names}"], limit=steps.left() * 0.7, parse=gtest_results,
+                  environment=environment)
+    return None
 
 
 def sanitizer_errors(output):

@@ -5,13 +5,24 @@ import json
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 import tempfile
 import time
 
 
 def sha256(path):
-    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+    """Of all tensors of a checkpoint with their names: weights, moments, statistics. The rest of the file holds the run's folder and its
+    seconds, which differ."""
+    data = pathlib.Path(path).read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header, begin = json.loads(data[8:8 + length]), 8 + length
+    digest = hashlib.sha256()
+    for name in sorted(header.keys() - {"__metadata__"}):
+        first, last = header[name]["data_offsets"]
+        digest.update(json.dumps([name, header[name]["dtype"], header[name]["shape"]]).encode())
+        digest.update(data[begin + first:begin + last])
+    return digest.hexdigest()
 
 
 def epochs_of(run):
@@ -35,11 +46,15 @@ class Training:
     def __init__(self, steps, programs, options, folder):
         self.steps, self.programs, self.options, self.folder = steps, programs, options, pathlib.Path(folder)
         self.data = options.data
+        self.arch, self.size = ("mlp", ["--image-size", "16", "--batch", "8"]) if options.tiny else ("cnn", [])
 
-    def command(self, name, *words, arch="cnn"):
-        common = ["--device", self.options.device, "--quiet", "--out", self.folder / name]
-        size = ["--image-size", "16", "--batch", "8"] if self.options.tiny else []
-        return [self.programs["cudacards"], "train", self.data, "--arch", arch, *common, *size, *words]
+    def command(self, name, epochs, *words):
+        return [self.programs["cudacards"], "train", self.data, "--arch", self.arch, "--device", self.options.device, "--quiet", "--out",
+                self.folder / name, "--epochs", str(epochs), *self.size, *words]
+
+    def short(self, name, *words, seed=7):
+        """Two epochs, of smaller pictures."""
+        return self.command(name, 2, "--seed", str(seed), *([] if self.options.tiny else ["--image-size", "96"]), *words)
 
     def draw(self):
         if self.data:
@@ -49,41 +64,32 @@ class Training:
         return self.steps.run("draw a deck", [self.programs["cudacards"], "data", "make", self.data, *how], limit=120)["status"] == "ok"
 
     def learn(self):
-        """The CNN as a person would train it."""
-        words = ["--epochs", "1", "--arch", "mlp"] if self.options.tiny else ["--epochs", "20"]
-        arch = "mlp" if self.options.tiny else "cnn"
+        """As a person would train it."""
         run = self.folder / "learn"
-        self.steps.run("train", self.command("learn", *words[:2], arch=arch), limit=self.steps.left() * 0.6, parse=read_epochs(run))
+        self.steps.run("train", self.command("learn", 1 if self.options.tiny else 20), limit=self.steps.left() * 0.6, parse=read_epochs(run))
         if (run / "best.safetensors").exists():
             self.steps.run("evaluate", [self.programs["cudacards"], "eval", run, "--data", self.data, "--split", "test", "--json"],
                            limit=90, parse=lambda output: {"test": {key: json.loads(output.text.splitlines()[-1])[key]
                                                                     for key in ("samples", "loss", "accuracy")}})
 
-    def short(self, name, epochs, *words):
-        arch = "mlp" if self.options.tiny else "cnn"
-        size = [] if self.options.tiny else ["--image-size", "96"]
-        return self.command(name, "--epochs", str(epochs), "--seed", "7", *size, *words, arch=arch)
-
     def repeat(self):
         """The same command twice gives the same bytes; another seed gives others."""
-        for name in ("once", "twice"):
-            if self.steps.run(f"train {name}", self.short(name, 2), limit=90)["status"] != "ok":
+        for name, seed in (("once", 7), ("twice", 7), ("other", 8)):
+            if self.steps.run(f"train {name}", self.short(name, seed=seed), limit=90)["status"] != "ok":
                 return
-        other = self.steps.run("train with another seed", [*self.short("other", 2)[:-0 or None], "--seed", "8"], limit=90)
-        hashes = {name: sha256(self.folder / name / "last.safetensors") for name in ("once", "twice")}
-        if other["status"] == "ok":
-            hashes["other"] = sha256(self.folder / "other" / "last.safetensors")
-        same, differs = hashes["once"] == hashes["twice"], hashes.get("other") != hashes["once"]
-        step = {"status": "ok" if same and differs else "failed", "sha256": hashes}
-        if step["status"] == "failed":
-            step["text"] = "two runs of the same command have different bytes" if not same else "another seed gives the same bytes"
-        self.steps.keep("repeat", step)
+        hashes = {name: sha256(self.folder / name / "last.safetensors") for name in ("once", "twice", "other")}
+        wrong = ""
+        if hashes["once"] != hashes["twice"]:
+            wrong = "two runs of the same command have different bytes"
+        elif hashes["once"] == hashes["other"]:
+            wrong = "another seed gives the same bytes"
+        self.steps.keep("repeat", {"status": "failed" if wrong else "ok", "sha256": hashes, **({"text": wrong} if wrong else {})})
 
     def resume(self):
         """A run that is stopped in its first epochs and continued ends with the bytes of the run that was not."""
         if not (self.folder / "once" / "last.safetensors").exists():
             return self.steps.skip("resume", "nothing to compare with")
-        command = self.short("resumed", 2, "--checkpoint-steps", "5")
+        command = self.short("resumed", "--checkpoint-steps", "5")
         run = self.folder / "resumed"
         process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         deadline = time.monotonic() + 60
@@ -99,7 +105,7 @@ class Training:
                               limit=120)
         if done["status"] != "ok":
             return None
-        hashes = {name: sha256(self.folder / name / "best.safetensors") for name in ("once", "resumed")}
+        hashes = {name: sha256(self.folder / name / "last.safetensors") for name in ("once", "resumed")}
         same = hashes["once"] == hashes["resumed"]
         self.steps.keep("resume", {"status": "ok" if same else "failed", "sha256": hashes,
                                    **({} if same else {"text": "the weights of a resumed run differ from the uninterrupted one's"})})
