@@ -205,7 +205,8 @@ bool is_wanted(const Options& options, Pass pass) {
 
 void add(Bench& bench, const NodeCandidates& node, Pass pass) {
   for (const Candidate& candidate : node.candidates) {
-    if (candidate.is_reference()) continue;  // not a competitor
+    // No competitor, unless it is what the plan runs.
+    if (candidate.is_reference() && node.candidates.size() > 1) continue;
     const std::string name = fmt::format("{}/{}/{}/{}/{}/{}", kPassNames[static_cast<int>(pass)], node.model,
                                          node.layer, node.batch, name_of(node.precision), candidate.name);
     benchmark::RegisterBenchmark(
@@ -264,8 +265,9 @@ int run(int argc, char** argv) {
     benchmark::AddCustomContext(
         fmt::format("ceiling_{}", name_of(precision)),
         fmt::format("{:.6g} TFLOP/s, measured: {}", bench.ceilings().flops_per_second.at(precision) * 1e-12, how));
-  benchmark::AddCustomContext("ceiling_memory", fmt::format("{:.6g} GB/s, measured: a copy on the device",
-                                                            bench.ceilings().bytes_per_second * 1e-9));
+  if (const double rate = bench.ceilings().bytes_per_second; rate > 0)
+    benchmark::AddCustomContext("ceiling_memory",
+                                fmt::format("{:.6g} GB/s, measured: a copy on the device", rate * 1e-9));
   const auto lists = add_all(bench, options, device->target());
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "host/graph/plan.h"
+#include "host/runtime/device_buffer.h"
 #include "host/train/run_config.h"
 #include "host/train/training_step.h"
 #include "models/registry.h"
