@@ -3,6 +3,7 @@ option(CUDACARDS_BUILD_TESTS "Build the tests" ON)
 option(CUDACARDS_BUILD_BENCH "Build the benchmarks" OFF)
 option(CUDACARDS_WERROR "Treat warnings as errors (continuous integration does)" OFF)
 option(CUDACARDS_IMGCODECS "Read PNG, WebP, ... besides JPEG, where OpenCV's imgcodecs is installed" ON)
+option(CUDACARDS_EMULATOR "Build the emulator of the CUDA kernels, where what it needs is installed" ON)
 option(CUDACARDS_BUNDLE "Look for shared libraries in ../lib beside the programs' folder (tools/make_gpu_bundle.py)" OFF)
 set(CUDACARDS_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them (address,undefined or thread)")
 
