@@ -33,10 +33,10 @@ from gpu_suite_parts.machine import describe  # noqa: E402
 from gpu_suite_parts.programs import NoGpu, Programs  # noqa: E402
 from gpu_suite_parts.record import Record  # noqa: E402
 
-# In the order of value, with the seconds that each may take.
-PARTS = {"tests": (tests.kernels_and_plans, 420), "steps": (bench.steps, 150), "peers": (peers.steps, 450),
-         "bench": (bench.operations, 450), "train": (train.all_of_it, 420), "sanitize": (tests.sanitize, 450),
-         "counters": (counters.against_the_emulator, 240)}
+# In the order of value: what runs, the seconds that it may take, and its weight where a budget has to be shared.
+PARTS = {"tests": (tests.kernels_and_plans, 420, 3), "steps": (bench.steps, 150, 2), "peers": (peers.steps, 450, 6),
+         "bench": (bench.operations, 450, 5), "train": (train.all_of_it, 420, 3), "sanitize": (tests.sanitize, 450, 2),
+         "counters": (counters.against_the_emulator, 240, 1)}
 ON_REQUEST = {"counters"}
 
 
@@ -74,14 +74,16 @@ def run(options, results):
         return 1
     record = Record.open(results or programs.results, machine, programs.commit)
     begin = time.monotonic()
-    for name in names:
-        part, limit = PARTS[name]
-        left = options.budget - (time.monotonic() - begin) if options.budget else limit
-        if left < 10:
+    for number, name in enumerate(names):
+        part, limit, weight = PARTS[name]
+        if options.budget:
+            left = options.budget - (time.monotonic() - begin)
+            limit = min(limit, left * weight / sum(PARTS[later][2] for later in names[number:]))
+        if limit < 8:
             record.skip(name, "no time left in the budget")
             continue
-        print(f"== {name}", file=sys.stderr)
-        with record.part(name, min(limit, left)) as steps:
+        print(f"== {name}, at most {limit:.0f} s", file=sys.stderr)
+        with record.part(name, limit) as steps:
             part(steps, programs, options)
     print(tables.text(record.json))
     print(f"written: {record.path}")

@@ -126,24 +126,23 @@ void NodeWork::fill(Fill values) {
   const StepClock clock{.seed = 1, .number = 0};
   device_.upload(clock_, &clock, sizeof clock);
   std::uint32_t lane = 0;
-  for (auto& copy : copies_) {
-    lane = 0;
-    for (std::size_t i = 0; i < chain_.size(); ++i) {
-      const Problem& problem = chain_[i].problem;
-      for (std::size_t s = 0; i == 0 && s < problem.src.size(); ++s)
-        fill_tensor(const_cast<void*>(copy[i].src[s]), problem.src[s], values, lane++, false);
-      for (std::size_t p = 0; p < specs_[i].size(); ++p) {
-        const ParameterSpec& spec = specs_[i][p];
-        const bool positive = spec.name == "gamma" || spec.name == "variance";
-        fill_tensor(copy[i].parameters[p], {spec.shape, DType::kF32}, values, lane, positive);
-        if (has_bf16_copies_)
-          fill_tensor(const_cast<Bf16*>(copy[i].parameters_bf16[p]), {spec.shape, DType::kBf16}, values, lane,
-                      positive);
-        ++lane;
-      }
-      if (i + 1 == chain_.size() && problem.training) fill_tensor(copy[i].diff_dst, problem.dst, values, lane++, false);
+  for (std::size_t i = 0; i < chain_.size(); ++i) {
+    const Problem& problem = chain_[i].problem;
+    const LinkMemory& link = copies_.front()[i];
+    for (std::size_t s = 0; i == 0 && s < problem.src.size(); ++s)
+      fill_tensor(const_cast<void*>(link.src[s]), problem.src[s], values, lane++, false);
+    for (std::size_t p = 0; p < specs_[i].size(); ++p, ++lane) {
+      const ParameterSpec& spec = specs_[i][p];
+      const bool positive = spec.name == "gamma" || spec.name == "variance";
+      fill_tensor(link.parameters[p], {spec.shape, DType::kF32}, values, lane, positive);
+      if (has_bf16_copies_)
+        fill_tensor(const_cast<Bf16*>(link.parameters_bf16[p]), {spec.shape, DType::kBf16}, values, lane, positive);
     }
+    if (i + 1 == chain_.size() && problem.training) fill_tensor(link.diff_dst, problem.dst, values, lane++, false);
   }
+  const std::size_t one = memory_.size() / copies_.size();
+  for (std::size_t copy = 1; copy < copies_.size(); ++copy)
+    device_.copy(memory_.data() + copy * one, memory_.data(), one);
   filled_ = false;
   for (int copy = 0; copy < copies(); ++copy) forward(copy);  // packs the parameters too
   filled_ = true;

@@ -1,5 +1,8 @@
 #include "bench/support/whole_step.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "kernels/base/philox.h"
 
 namespace cudacards::bench {
@@ -31,9 +34,9 @@ Pictures random_pictures(const WholeStepOptions& options) {
   const auto side = static_cast<std::size_t>(options.image_size);
   Buffer pixels(static_cast<std::size_t>(count) * side * side * 3, "random pictures");
   const auto bytes = pixels.as<std::uint8_t>();
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const Random4 words = random4(kSeed, RandomPurpose::kShuffle, i >> 4, 0, 0);  // 16 bytes of pixels each
-    bytes[i] = static_cast<std::uint8_t>(words.v[i / 4 % 4] >> (i % 4 * 8));
+  for (std::size_t i = 0; i < bytes.size(); i += sizeof(Random4)) {
+    const Random4 words = random4(kSeed, RandomPurpose::kShuffle, i, 0, 0);
+    std::memcpy(&bytes[i], &words, std::min(sizeof words, bytes.size() - i));
   }
   std::vector<int> labels;
   for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(count); ++i)
