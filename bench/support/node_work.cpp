@@ -109,8 +109,8 @@ void NodeWork::place(Placement& placement, std::vector<LinkMemory>& copy) {
 }
 
 void NodeWork::fill_tensor(void* data, const TensorDesc& desc, Fill values, std::uint32_t lane, bool positive) {
-  const std::vector<std::byte> block = drawn_values(
-      desc.type, desc.shape.elements(), {.integers = values == Fill::kIntegers, .positive = positive}, lane);
+  const auto block = drawn_values(desc.type, desc.shape.elements(),
+                                  {.integers = values == Fill::kIntegers, .positive = positive}, lane);
   device_.upload(data, block.data(), block.size());
   auto* bytes = static_cast<std::byte*>(data);
   for (std::size_t done = block.size(); done < desc.bytes();) {
