@@ -9,6 +9,7 @@
 #include "host/ops/vendor/onednn_version.h"
 #include "host/runtime/cpu.h"
 #include "host/runtime/device_choice.h"
+#include "host/runtime/emulated_device.h"
 #include "host/runtime/threads.h"
 
 namespace cudacards::cli {
@@ -38,6 +39,7 @@ int run() {
   line("OpenCV", CV_VERSION);
   line("pictures", picture_formats());
   line("CUDA kernels", yes_no(cuda_build().has_kernels));
+  line("emulator", missing_emulator().empty() ? "yes: --device emulated" : "no: " + missing_emulator());
 
   const CpuInfo cpu = cpu_info();
   line("processor", cpu.model.empty() ? "unknown" : cpu.model);
