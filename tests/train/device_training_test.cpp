@@ -1,5 +1,5 @@
-// Whole runs on the emulator or a GPU: the losses are the CPU's, runs repeat and continue byte for byte, pictures may be sent
-// batch by batch, and what goes wrong is named as on the CPU.
+// Whole runs on the emulator or a GPU: the losses are the CPU's, runs repeat and continue byte for byte, pictures may
+// be sent batch by batch, and what goes wrong is named as on the CPU.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,9 +14,9 @@
 #include "host/train/trainer.h"
 #include "host/train/training_memory.h"
 #include "models/registry.h"
-#include "tests/support/tested_device.h"
 #include "tests/support/error_text.h"
 #include "tests/support/tensor_hash.h"
+#include "tests/support/tested_device.h"
 #include "tests/train/small_run.h"
 
 namespace cudacards {
