@@ -1,5 +1,6 @@
 """Where the programs are: in a bundle, or in a build folder, which is built first."""
 
+import ctypes
 import os
 import pathlib
 import shutil
@@ -42,8 +43,17 @@ class Programs:
         folder = pathlib.Path(build or HERE.parent / "build-gpu").resolve()
         programs = cls(folder, False, commit_of(HERE.parent))
         if build is None or not programs.has("cudacards"):
+            if device == "cuda":
+                require_driver()  # before anything is built
             make(folder, OF_A_DEVICE[device])
         return programs
+
+
+def require_driver():
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        raise NoGpu("no GPU: no CUDA driver (libcuda.so.1) on this machine") from error
 
 
 def commit_of(root):
