@@ -10,6 +10,7 @@
 #include "host/runtime/cpu.h"
 #include "host/runtime/device.h"
 #include "host/runtime/threads.h"
+#include "weights/fetch.h"
 
 namespace cudacards::cli {
 namespace {
@@ -37,6 +38,7 @@ int run() {
   line("oneDNN", fmt::format("{}, uses {}", onednn_version(), onednn_instruction_set()));
   line("OpenCV", CV_VERSION);
   line("pictures", picture_formats());
+  line("weights fetch", built_with_fetch() ? "yes" : "no (install libcurl4-openssl-dev and build again)");
   line("CUDA kernels", yes_no(built_with_cuda()));
 
   const CpuInfo cpu = cpu_info();

@@ -45,6 +45,7 @@ int run(int argc, char** argv) {
   add_predict(app, action);
   add_summary(app, action);
   add_data(app, action);
+  add_weights(app, action);
   add_doctor(app, action);
 
   try {

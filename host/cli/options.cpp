@@ -16,6 +16,8 @@ std::string checkpoint_in(const std::string& path) {
 
 }  // namespace
 
+std::string widths_of_models() { return fmt::format("{}", fmt::join(mobilenet_widths(), ", ")); }
+
 CLI::Option* add_threads(CLI::App& command, int& threads) {
   return command.add_option("--threads", threads, "CPU threads; 0: one a core that may be used")
       ->type_name("N")

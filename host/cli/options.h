@@ -34,6 +34,9 @@ void add_inference(CLI::App& command, InferenceOptions& options);
 /// Sets the threads, chooses the device, reads the checkpoint.
 Model load_model(const InferenceOptions& options);
 
+/// "0.35, 0.5, ...": for the help of --width.
+std::string widths_of_models();
+
 CLI::Option* add_threads(CLI::App& command, int& threads);
 
 }  // namespace cudacards::cli

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
 #include "host/cli/commands.h"
 #include "host/cli/options.h"
@@ -16,7 +17,10 @@ namespace {
 
 struct SummaryCommand {
   std::string arch = "cnn", device = "auto";
-  int image_size = 224, classes = 53, threads = 0;
+  int image_size = 224, threads = 0;
+  std::optional<int> classes;
+  float width = 1.0f;
+  Head head = Head::kLinear;
   PlanOptions plan;
   bool infer = false, show_plan = false, json = false;
 };
@@ -24,8 +28,11 @@ struct SummaryCommand {
 int run(const SummaryCommand& summary) {
   (void)choose_device(summary.device);
   set_threads(summary.threads);
-  const Graph graph = build_model(
-      summary.arch, {.height = summary.image_size, .width = summary.image_size, .classes = summary.classes});
+  const Graph graph = build_model(summary.arch, {.height = summary.image_size,
+                                                 .width = summary.image_size,
+                                                 .classes = summary.classes.value_or(default_classes(summary.head)),
+                                                 .width_multiplier = summary.width,
+                                                 .head = summary.head});
   Parameters parameters(graph);
   PlanOptions options = summary.plan;
   options.mode = summary.infer ? Mode::kInfer : Mode::kTrain;
@@ -45,6 +52,10 @@ void add_summary(CLI::App& app, Action& action) {
   auto summary = std::make_shared<SummaryCommand>();
   CLI::App& command = *app.add_subcommand("summary", "Show a model's layers, parameters, work and memory");
   command.add_option("--arch", summary->arch, "The model")->type_name("NAME")->capture_default_str();
+  command.add_option("--width", summary->width, "Multiplier of mobilenetv2's channels: " + widths_of_models())
+      ->type_name("N")
+      ->capture_default_str();
+  add_word(command, "--head", summary->head, "What follows mobilenetv2's features");
   command.add_option("--image-size", summary->image_size, "Pictures of N x N")
       ->type_name("N")
       ->check(CLI::Range(8, 4096))
@@ -52,7 +63,7 @@ void add_summary(CLI::App& app, Action& action) {
   command.add_option("--classes", summary->classes, "Classes")
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
+      ->default_str(fmt::format("{}, the head imagenet: {}", kCardClasses, kImagenetLogits));
   command.add_option("--batch", summary->plan.batch, "Pictures at a time")
       ->type_name("N")
       ->check(CLI::Range(1, 65536))

@@ -156,6 +156,13 @@ void add_data_options(TrainCommand& train) {
 
 void add_run_options(TrainCommand& train) {
   add_field(train, "--arch", &RunConfig::arch, "The model: " + names_of_models(), "cnn", "NAME");
+  add_field(train, "--width", &RunConfig::width, "Multiplier of mobilenetv2's channels: " + widths_of_models(), "1",
+            "N");
+  add_word_field(train, "--head", &RunConfig::head, "What follows mobilenetv2's features", "linear");
+  add_field(train, "--weights", &RunConfig::weights,
+            "Start from these weights, as `cudacards weights import` or a run makes them; a head for other classes "
+            "starts fresh",
+            "random ones", "FILE");
   add_field(train, "--preset", &RunConfig::preset,
             "Values of all that is not given: best (augmentation, AdamW, cosine schedule), notebook (Keras' defaults)",
             "best", "NAME");

@@ -104,6 +104,16 @@ std::size_t Plan::planned_bytes() const {
   return state_->arena.size() + state_->packed.size() + state_->gradients.size();
 }
 
+void Plan::observe(const ImageBatch& images, const Step& step,
+                   const std::function<void(const PlanNode&, const void*)>& show) {
+  const Step now = state_->with_version(step);
+  for (std::size_t i = 0; i < state_->nodes.size(); ++i) {
+    state_->run_forward(i, &images, now);
+    if (state_->kernels[i]) show(state_->nodes[i], state_->bound[i].dst);
+  }
+  state_->packed_version = state_->parameters->version();
+}
+
 std::string Plan::find_non_finite(const ImageBatch& images, const Step& step, const std::function<void()>& loss) {
   const auto is_finite = [](const void* data, const TensorDesc& desc) {
     return all_finite(data, desc.type, desc.shape.elements());

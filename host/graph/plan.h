@@ -85,6 +85,10 @@ class Plan {
   /// itself.
   std::string find_non_finite(const ImageBatch& images, const Step& step, const std::function<void()>& loss);
 
+  /// forward(), showing every node's result while it is there: the arena reuses memory. A view shows nothing.
+  void observe(const ImageBatch& images, const Step& step,
+               const std::function<void(const PlanNode& node, const void* dst)>& show);
+
   struct State;  // plan_state.h; for the graph room alone
 
  private:

@@ -27,12 +27,11 @@ void require_whole(const SafetensorsFile& file, const Graph& graph) {
 Model Model::load(const std::string& checkpoint, const ModelOptions& options) {
   const SafetensorsFile file = SafetensorsFile::open(checkpoint);
   const Checkpoint info = read_checkpoint(file);
-  const int size = info.config.image_size;
   Model model;
   model.arch_ = info.config.arch;
   model.classes_ = info.classes;
-  model.graph_ = std::make_unique<Graph>(
-      build_model(model.arch_, {.height = size, .width = size, .classes = static_cast<int>(info.classes.size())}));
+  model.graph_ =
+      std::make_unique<Graph>(build_model(model.arch_, model_spec(info.config, static_cast<int>(info.classes.size()))));
   require_whole(file, *model.graph_);
   model.parameters_ = std::make_unique<Parameters>(*model.graph_);
   check_preprocessing(file, info, *model.graph_);

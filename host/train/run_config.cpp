@@ -19,7 +19,6 @@
 #include "host/runtime/error.h"
 #include "host/runtime/utf8.h"
 #include "host/train/words.h"
-#include "models/registry.h"
 
 namespace cudacards {
 namespace {
@@ -37,6 +36,10 @@ void visit_fields(Config& c, Visitor&& visit) {
   visit("data", "valid", c.data_valid);
   visit("data", "test", c.data_test);
   visit("data", "image_size", c.image_size);
+
+  visit("model", "width", c.width);
+  visit("model", "head", c.head);
+  visit("model", "weights", c.weights);
 
   visit("training", "epochs", c.epochs);
   visit("training", "batch", c.batch);
@@ -280,6 +283,14 @@ RunConfig run_config_from_toml(const std::string& text, const std::string& where
   return config;
 }
 
+ModelSpec model_spec(const RunConfig& config, int classes) {
+  return {.height = config.image_size,
+          .width = config.image_size,
+          .classes = classes,
+          .width_multiplier = config.width,
+          .head = config.head};
+}
+
 PlanOptions plan_options(const RunConfig& config) {
   return {.batch = config.batch,
           .device = config.device,
@@ -293,7 +304,7 @@ void validate(const RunConfig& c) {
   if (by_parts && !c.data.empty())
     throw UsageError("the data are given as one folder and as --train, --valid or --test: use one way");
   if (by_parts && c.data_train.empty()) throw UsageError("--valid or --test without --train: nothing to learn from");
-  for (const std::string* path : {&c.data, &c.data_train, &c.data_valid, &c.data_test, &c.out}) {
+  for (const std::string* path : {&c.data, &c.data_train, &c.data_valid, &c.data_test, &c.out, &c.weights}) {
     if (!is_utf8(*path))
       throw UsageError(
           fmt::format("the path {} is not UTF-8: a run's configuration could not keep it", printable(*path)));
@@ -301,8 +312,8 @@ void validate(const RunConfig& c) {
   check(c.seed <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()), "seed",
         fmt::format("{}", c.seed), "below 2^63, what a TOML file can hold");
   check(c.image_size >= 8 && c.image_size <= 4096, "image size", fmt::format("{}", c.image_size), "from 8 to 4096");
-  // The arch's name, and that its layers fit this size.
-  (void)build_model(c.arch, {.height = c.image_size, .width = c.image_size});
+  // The arch's name, that it has this width and head, and that its layers fit this size.
+  (void)build_model(c.arch, model_spec(c, default_classes(c.head)));
   check_at_least("epochs", c.epochs, 1);
   check(c.batch >= 1 && c.batch <= 65536, "batch", fmt::format("{}", c.batch), "from 1 to 65536");
   check_at_least("patience", c.patience, 0);

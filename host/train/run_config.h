@@ -9,6 +9,7 @@
 #include "host/data/augment.h"
 #include "host/graph/plan.h"
 #include "host/ops/optimizer.h"
+#include "models/registry.h"
 
 namespace cudacards {
 
@@ -22,6 +23,10 @@ struct RunConfig {
   std::string data_train, data_valid, data_test;
   std::string out;  // run folder; empty: runs/<arch>-<n>
   int image_size = 224;
+  // of the models that have them
+  float width = 1.0f;  // multiplier of the channels
+  Head head = Head::kLinear;
+  std::string weights;  // a weights file to start from; empty: random
   // how long
   int epochs = 40;
   int batch = 32;
@@ -57,6 +62,9 @@ std::string to_toml(const RunConfig& config);
 void apply_toml(RunConfig& config, const std::string& text, const std::string& where);
 /// The text's preset for the text's arch, then the text's other fields on top.
 RunConfig run_config_from_toml(const std::string& text, const std::string& where);
+
+/// What the run's model is built from.
+ModelSpec model_spec(const RunConfig& config, int classes);
 
 /// How the run's model is planned for training.
 PlanOptions plan_options(const RunConfig& config);

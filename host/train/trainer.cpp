@@ -15,6 +15,7 @@
 #include "host/runtime/threads.h"
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
+#include "host/train/initial_weights.h"
 #include "host/train/run_folder.h"
 #include "host/train/schedule.h"
 #include "host/train/training_data.h"
@@ -29,8 +30,7 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 Graph make_graph(const RunConfig& config, std::size_t classes) {
-  return build_model(config.arch,
-                     {.height = config.image_size, .width = config.image_size, .classes = static_cast<int>(classes)});
+  return build_model(config.arch, model_spec(config, static_cast<int>(classes)));
 }
 
 class Trainer {
@@ -71,6 +71,12 @@ class Trainer {
     });  // the file may be ahead of the checkpoint
     progress_.note(fmt::format("resumed {} at epoch {}, step {} of {}", run_, state_.epoch + 1, state_.step_in_epoch,
                                loader_.batches()));
+  }
+
+  void start_from(const InitialWeights& weights) {
+    weights.apply(parameters_);
+    std::ranges::copy(parameters_.values().first(average_.as<float>().size()), average_.as<float>().begin());
+    progress_.note(weights.described());
   }
 
   /// A full disk or a folder that cannot be written shows before any work.
@@ -281,12 +287,15 @@ TrainResult train(const TrainOptions& options) {
   config.out = folder.path();
   const Dataset dataset = find_training_data(config, progress, options.stop_requested);
   Graph graph = make_graph(config, dataset.classes.size());
+  std::optional<InitialWeights> weights;
+  if (!resumes && !config.weights.empty()) weights = read_initial_weights(config, graph, dataset.classes);
   plan_memory(options, config, graph, dataset, progress);
   TrainingData data = decode_training_data(dataset, config, progress, options.stop_requested);
   Trainer trainer(config, folder.path(), std::move(graph), std::move(data), progress);
   if (resumes) {
     trainer.resume();
   } else {
+    if (weights) trainer.start_from(*weights);
     write_text_file(folder.path() + "/run.toml", to_toml(config));
     trainer.save_first();
     folder.keep();

@@ -43,6 +43,12 @@ inline const std::vector<std::string>& words_of<ImplChoice>() {
   return words;
 }
 
+template <>
+inline const std::vector<std::string>& words_of<Head>() {
+  static const std::vector<std::string> words = {"linear", "notebook", "notebook-finetune", "imagenet"};
+  return words;
+}
+
 template <class Enum>
 const std::string& word_of(Enum value) {
   return words_of<Enum>().at(static_cast<std::size_t>(value));
