@@ -45,7 +45,7 @@ NameFamily family_of(const std::string& name, std::size_t column, const toml::ta
   family.symmetric_padding = text_of(table["padding"]) == "symmetric";
   family.separator = text_of(table["separator"]);
   for (const auto& [key, value] : *table["parameters"].as_table())
-    family.parameters.emplace(key.str(), value.value<std::string>().value());
+    family.parameters.emplace(key.str(), alternatives(value.value<std::string>().value()));
   for (const auto& [key, value] : *root["layers"].as_table()) {
     if (key.str() == "families") continue;
     family.layers.emplace(key.str(), alternatives(text_of(toml::node_view<const toml::node>(value)[column])));
@@ -75,7 +75,9 @@ std::vector<std::string> NameFamily::names_of(const std::string& parameter) cons
     word = special;
   std::vector<std::string> names;
   if (theirs == layers.end() || word == parameters.end()) return names;
-  for (const std::string& name : theirs->second) names.push_back(name + separator + word->second);
+  for (const std::string& name : theirs->second) {
+    for (const std::string& parameter_name : word->second) names.push_back(name + separator + parameter_name);
+  }
   return names;
 }
 

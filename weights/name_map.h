@@ -19,8 +19,9 @@ struct NameFamily {
   std::array<float, 3> deviation = {127.5f, 127.5f, 127.5f};  // (pixel - mean) / deviation
   bool symmetric_padding = false;                             // of convolutions that stride; else "same"
   std::string separator = "/";                                // between layer and parameter
-  std::map<std::string, std::string> parameters;              // "weights" -> "kernel"
-  std::map<std::string, std::vector<std::string>> layers;     // "classifier" -> "predictions", "Logits"
+  // "a|b" of the table are alternatives, the likeliest first.
+  std::map<std::string, std::vector<std::string>> parameters;  // "weights" -> "kernel"
+  std::map<std::string, std::vector<std::string>> layers;      // "classifier" -> "predictions", "Logits"
 
   /// What the family calls our "stem/conv/weights", the likeliest first; empty where it has no name for it.
   std::vector<std::string> names_of(const std::string& parameter) const;
