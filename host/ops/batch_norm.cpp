@@ -1,3 +1,4 @@
+#include "host/ops/cpu/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
@@ -23,7 +24,7 @@ std::unique_ptr<Operation> BatchNorm::fuse(const Operation& consumer, const Shap
 }
 
 std::span<const Implementation> BatchNorm::implementations(DeviceKind device) const {
-  static const std::array kCpu = {kOnednnBatchNorm, kReferenceBatchNorm};
+  static const std::array kCpu = {kCpuBatchNorm, kOnednnBatchNorm, kReferenceBatchNorm};
   if (device != DeviceKind::kCpu) return {};
   return kCpu;
 }
