@@ -255,7 +255,7 @@ std::unique_ptr<State> make_state(const Graph& graph, const PlanOptions& options
   auto state = std::make_unique<State>();
   state->options = options;
   state->input_kind = graph.input_kind();
-  const auto steps = fuse_layers(graph, options.fuse);
+  const auto steps = fuse_layers(graph, options.fuse, options.mode == Mode::kInfer ? Folding::kAll : Folding::kFrozen);
   state->values = make_values(graph, steps, options);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     state->nodes.push_back(make_node(graph, steps[i], i, state->values, options));
