@@ -40,10 +40,10 @@ std::uint64_t byte_count(const TfjsWeight& weight);
 
 /// What is accepted beyond the format's own rules.
 struct TfjsLimits {
-  static constexpr std::size_t kJsonBytes = std::size_t{16} << 20;
+  static constexpr std::size_t kJsonBytes = std::size_t{8} << 20;
   static constexpr std::size_t kTensors = 65'536;
   static constexpr std::size_t kShards = 4096;
-  static constexpr std::size_t kTextBytes = std::size_t{8} << 20;  // of all names together
+  static constexpr std::size_t kTextBytes = std::size_t{4} << 20;  // of all names together
   static constexpr std::size_t kRank = 8;
   static constexpr std::size_t kDepth = 256;  // of nested lists and objects
 };
