@@ -65,7 +65,10 @@ TEST_P(CliHelp, TellsTheDefaultOfEveryOption) {
 INSTANTIATE_TEST_SUITE_P(Commands, CliHelp,
                          testing::Values(Arguments{}, Arguments{"train"}, Arguments{"eval"}, Arguments{"predict"},
                                          Arguments{"summary"}, Arguments{"data"}, Arguments{"data", "check"},
-                                         Arguments{"data", "stats"}, Arguments{"data", "make"}, Arguments{"doctor"}),
+                                         Arguments{"data", "stats"}, Arguments{"data", "make"}, Arguments{"doctor"},
+                                         Arguments{"weights"}, Arguments{"weights", "import"},
+                                         Arguments{"weights", "inspect"}, Arguments{"weights", "verify"},
+                                         Arguments{"weights", "list"}, Arguments{"weights", "fetch"}),
                          words);
 
 TEST(Cli, PrintsItsVersion) {
@@ -114,6 +117,16 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{"OptionBeforeRequired", {"eval", "--date=x"}, "no option --date, did you mean \"--data\"?"},
                     Misuse{"Arch", {"train", "--arch", "ccn"}, "did you mean \"cnn\"?"},
                     Misuse{"SummaryArch", {"summary", "--arch", "mpl"}, "did you mean \"mlp\"?"},
+                    Misuse{"Width",
+                           {"train", "--arch", "mobilenetv2", "--width", "0.3"},
+                           "mobilenetv2 has no width 0.3, did you mean 0.35?"},
+                    Misuse{"Head",
+                           {"summary", "--arch", "mobilenetv2", "--head", "notbook"},
+                           "--head: there is no \"notbook\", did you mean \"notebook\"?"},
+                    Misuse{"WidthOfAnotherModel", {"train", "--width", "0.5"}, "cnn has one width"},
+                    Misuse{"WeightsCommand", {"weights", "imprt", "x"}, "did you mean \"import\"?"},
+                    Misuse{"WeightsName", {"weights", "fetch", "mobilenet"}, "no weights named \"mobilenet\""},
+                    Misuse{"ImportWithoutOut", {"weights", "import", "x"}, "--out is required"},
                     Misuse{"Preset", {"train", "--preset", "notbook"}, "did you mean \"notebook\"?"},
                     Misuse{"Precision",
                            {"train", "--precision", "fp23"},

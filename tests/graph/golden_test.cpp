@@ -153,10 +153,14 @@ Graph residual() {
   return std::move(g).logits(g.dense(g.global_average_pool(g.add(x, y)), kClasses));
 }
 
+/// Of which the files have one smoothing and no bf16: they would be large, and bf16's rounding is larger than many of
+/// its gradients.
+bool is_deep(const std::string& network) { return network == "mobilenetv2"; }
+
 Graph network(const std::string& name) {
   if (name == "residual") return residual();
   ModelSpec spec{.height = kHeight, .width = kWidth, .classes = kClasses, .dropout = 0};
-  if (name == "mobilenetv2") {
+  if (is_deep(name)) {
     spec.height = spec.width = kMobilenetSide;
     spec.width_multiplier = 0.35f;
   }
@@ -182,7 +186,7 @@ TEST_P(NetworkGolden, AgreesWithPyTorch) {
   for (int i = 0; i < kBatch; ++i) images.push_back(bytes.data() + i * picture);
   Golden golden(c.network, c.precision);
 
-  for (const float smoothing : {0.0f, 0.1f}) {
+  for (const float smoothing : is_deep(c.network) ? std::vector{0.1f} : std::vector{0.0f, 0.1f}) {
     const std::string prefix = fmt::format("smoothing {:.1f}/", smoothing);
     Parameters parameters(graph);
     set_initial_values(parameters);
@@ -227,6 +231,7 @@ std::vector<Case> cases() {
   for (const char* network : {"mlp", "cnn", "residual", "mobilenetv2"}) {
     for (const ImplChoice impl : {ImplChoice::kReference, ImplChoice::kVendor, ImplChoice::kAuto}) {
       for (const DType precision : {DType::kF32, DType::kBf16}) {
+        if (is_deep(network) && precision != DType::kF32) continue;
         for (const bool fuse : {true, false}) result.push_back({network, impl, precision, fuse});
       }
     }

@@ -36,6 +36,9 @@ TEST(RunConfigToml, KeepsEveryFieldThroughTheFile) {
   config.data_test = "t";
   config.out = "o";
   config.image_size = 96;
+  config.width = 0.35f;
+  config.head = Head::kNotebook;
+  config.weights = "w \"quoted\".safetensors";
   config.epochs = 3;
   config.batch = 7;
   config.patience = 4;
@@ -73,6 +76,9 @@ TEST(RunConfigToml, KeepsEveryFieldThroughTheFile) {
   EXPECT_EQ(to_toml(again), text);
   EXPECT_EQ(again.data, config.data);
   EXPECT_EQ(again.rate, config.rate);
+  EXPECT_EQ(again.width, 0.35f);
+  EXPECT_EQ(again.head, Head::kNotebook);
+  EXPECT_EQ(again.weights, config.weights);
   EXPECT_EQ(again.optimizer.kind, OptimizerKind::kSgd);
   EXPECT_EQ(again.seed, config.seed);
   EXPECT_EQ(again.precision, DType::kBf16);
@@ -152,6 +158,8 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"learning rate = -1", [](RunConfig& c) { c.rate = -1; }},
                     std::pair{"learning rate = nan", [](RunConfig& c) { c.rate = NAN; }},
                     std::pair{"did you mean \"cnn\"?", [](RunConfig& c) { c.arch = "ccn"; }},
+                    std::pair{"cnn has one width: leave out the width 0.5", [](RunConfig& c) { c.width = 0.5f; }},
+                    std::pair{"cnn has one head, linear", [](RunConfig& c) { c.head = Head::kNotebook; }},
                     std::pair{"image size = 7", [](RunConfig& c) { c.image_size = 7; }},
                     std::pair{"label smoothing = 1", [](RunConfig& c) { c.label_smoothing = 1; }},
                     std::pair{"EMA decay = nan", [](RunConfig& c) { c.ema_decay = NAN; }},
