@@ -82,6 +82,18 @@ std::string node_title(const Graph& graph, const PlanNode& node) {
   return title;
 }
 
+/// For a narrow column: "block_01/expand + expand_bn + expand_relu".
+std::string short_title(const Graph& graph, const PlanNode& node) {
+  const std::string& first = graph.layers()[static_cast<std::size_t>(node.layers.front())].name;
+  const std::string place = first.substr(0, first.rfind('/') + 1);
+  std::string title = first;
+  for (std::size_t i = 1; i < node.layers.size(); ++i) {
+    const std::string& name = graph.layers()[static_cast<std::size_t>(node.layers[i])].name;
+    title += " + " + (name.starts_with(place) ? name.substr(place.size()) : name);
+  }
+  return title;
+}
+
 }  // namespace
 
 std::string summary_table(const Graph& graph, const Plan& plan) {
@@ -117,7 +129,7 @@ std::string plan_table(const Graph& graph, const Plan& plan) {
   for (const auto& node : plan.nodes()) {
     const std::size_t bytes = node.problem.dst.bytes() + node.memory.workspace + node.memory.packed;
     const bool is_view = node.implementation.empty();
-    table.add({node_title(graph, node), node.problem.dst.shape.to_string(), with_commas(parameters_of(graph, node)),
+    table.add({short_title(graph, node), node.problem.dst.shape.to_string(), with_commas(parameters_of(graph, node)),
                fmt::format("{:.3f}", node.flops / 1e9),
                is_view ? "-" : fmt::format("{:.1f}", static_cast<double>(bytes) / (1 << 20)),
                is_view ? "(view)" : node.implementation});
