@@ -12,12 +12,12 @@
 
 #include "host/ops/ops.h"
 #include "host/runtime/error.h"
+#include "host/runtime/listed.h"
 #include "weights/json_string.h"
 
 namespace cudacards {
 namespace {
 
-constexpr std::size_t kListed = 6;
 constexpr const char* kFirstConvolution = "stem/conv";
 constexpr std::string_view kFirstNorm = "stem/bn";
 
@@ -65,14 +65,6 @@ std::vector<std::int64_t> without_ones(const SourceTensor& tensor, const Paramet
     if (shape[2] == 1 && shape[3] == 1) return {shape[0], shape[1]};
   }
   return shape;
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  const std::size_t shown = std::min(names.size(), kListed);
-  std::string text =
-      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
-  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
-  return text;
 }
 
 /// One of our parameters and where its values come from.

@@ -3,7 +3,7 @@
 
     make_features_golden.py $CUDACARDS_SHARED [OUT]
 
-Needs tensorflow, numpy and Pillow. `generated` (4, 1280): features of pictures by make_network_golden.py's formula. `cards` (100, 64):
+Needs tensorflow, numpy and Pillow. `generated` (4, 1280): features of pictures by formula.py. `cards` (100, 64):
 every 20th feature of 100 real cards, whose paths are in the metadata; the pictures themselves stay outside the repository.
 """
 
@@ -16,23 +16,9 @@ import numpy
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "weights"))
 from convert import write_safetensors  # noqa: E402
+from formula import key_of, mix  # noqa: E402
 
 SIDE, GENERATED, CARDS, EVERY = 224, 4, 100, 20
-
-
-def mix(index, key):
-    """As in make_network_golden.py."""
-    h = (numpy.asarray(index, dtype=numpy.uint64) + key) & 0xFFFFFFFF
-    h = ((h ^ (h >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
-    h = ((h ^ (h >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
-    return h ^ (h >> 16)
-
-
-def key_of(name):
-    h = 0x811C9DC5
-    for byte in name.encode():
-        h = ((h ^ byte) * 0x01000193) & 0xFFFFFFFF
-    return h
 
 
 def tfjs_weights(folder):

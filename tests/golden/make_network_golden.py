@@ -21,6 +21,8 @@ import safetensors.numpy
 import torch
 import torch.nn.functional as F
 
+from formula import key_of, mix
+
 BATCH, HEIGHT, WIDTH, CLASSES = 4, 20, 28, 53  # height is not width; 20 x 28 -> 10 x 14 -> 5 x 7 -> 2 x 3: the last pool is ragged
 ADAM_STEPS = 10
 RATE, BETA1, BETA2, EPSILON, MOMENTUM, NORM_EPSILON, SCALE = (
@@ -29,22 +31,6 @@ SAMPLED_ABOVE, SAMPLES, TRIALS = 4096, 1024, 8
 
 
 # The formula --------------------------------------------------------------------------------------------------------------
-
-def mix(index, key):
-    """The finaliser of MurmurHash3 on (index + key): 32 well-mixed bits for each index."""
-    h = (numpy.asarray(index, dtype=numpy.uint64) + key) & 0xFFFFFFFF
-    h = ((h ^ (h >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
-    h = ((h ^ (h >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
-    return h ^ (h >> 16)
-
-
-def key_of(name):
-    """FNV-1a, 32 bits."""
-    h = 0x811C9DC5
-    for byte in name.encode():
-        h = ((h ^ byte) * 0x01000193) & 0xFFFFFFFF
-    return h
-
 
 def uniform(name, size):
     """Values in [-1, 1) with 24 bits."""

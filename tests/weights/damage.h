@@ -1,6 +1,7 @@
 #pragma once
 // What the fuzzers of weight files share: damage, and what reading a damaged file may cost.
 
+#include <gtest/gtest.h>
 #include <sys/resource.h>
 
 #include <cstdint>
@@ -8,6 +9,8 @@
 #include <random>
 #include <string>
 #include <vector>
+
+#include "tests/support/case_scope.h"
 
 namespace cudacards::testing_support {
 
@@ -81,6 +84,30 @@ inline std::string damaged(std::string file, std::mt19937& random) {
     }
   }
   return file;
+}
+
+enum class Outcome { kRead, kRefused };
+
+/// `count` damaged files: `damage` writes one with the random numbers it is given, `digest` reads it and all in it.
+template <class Damage, class Digest>
+void fuzz_files(int count, unsigned seed, Damage&& damage, Digest&& digest) {
+  int read = 0, refused = 0;
+  const std::int64_t peak_before = peak_resident_bytes();
+  for (const int i : numbered_cases(count)) {
+    const CaseScope scope(i);
+    std::seed_seq numbers{seed, static_cast<unsigned>(i)};
+    std::mt19937 random(numbers);
+    damage(random);
+    const double start = cpu_seconds();
+    ++(digest() == Outcome::kRead ? read : refused);
+    EXPECT_LT(cpu_seconds() - start, kSecondsAllowance);
+  }
+  EXPECT_LT(peak_resident_bytes() - peak_before, kMemoryAllowance);
+  if (!wanted_case().empty()) return;
+  EXPECT_GT(read, count / 100) << "the damage must not always be found at the first byte";
+  EXPECT_GT(refused, count / 2);
+  testing::Test::RecordProperty("read", read);
+  testing::Test::RecordProperty("refused", refused);
 }
 
 }  // namespace cudacards::testing_support

@@ -20,17 +20,16 @@ namespace {
 using testing_support::CaseScope;
 using testing_support::cpu_seconds;
 using testing_support::damaged;
+using testing_support::fuzz_files;
 using testing_support::kMemoryAllowance;
 using testing_support::kSecondsAllowance;
 using testing_support::numbered_cases;
+using testing_support::Outcome;
 using testing_support::peak_resident_bytes;
 using testing_support::raw_safetensors;
 using testing_support::read_bytes;
 using testing_support::TemporaryFolder;
-using testing_support::wanted_case;
 using testing_support::write_bytes;
-
-enum class Outcome { kRead, kRefused };
 
 /// Opens the file and looks at everything in it, as a program would.
 Outcome digest(const std::string& path) {
@@ -79,23 +78,9 @@ void fuzz(int count, unsigned seed) {
   const TemporaryFolder folder;
   const std::string valid = valid_file(folder);
   const std::string path = folder / "damaged";
-  int read = 0, refused = 0;
-  const std::int64_t peak_before = peak_resident_bytes();
-  for (const int i : numbered_cases(count)) {
-    const CaseScope scope(i);
-    std::seed_seq numbers{seed, static_cast<unsigned>(i)};
-    std::mt19937 random(numbers);
-    write_bytes(path, damaged_file(valid, random));
-    const double start = cpu_seconds();
-    ++(digest(path) == Outcome::kRead ? read : refused);
-    EXPECT_LT(cpu_seconds() - start, kSecondsAllowance);
-  }
-  EXPECT_LT(peak_resident_bytes() - peak_before, kMemoryAllowance);
-  if (!wanted_case().empty()) return;
-  EXPECT_GT(read, count / 100) << "the damage must not always be found at the first byte";
-  EXPECT_GT(refused, count / 2);
-  testing::Test::RecordProperty("read", read);
-  testing::Test::RecordProperty("refused", refused);
+  fuzz_files(
+      count, seed, [&](std::mt19937& random) { write_bytes(path, damaged_file(valid, random)); },
+      [&] { return digest(path); });
 }
 
 TEST(SafetensorsFuzz, TwoThousandDamagedFiles) { fuzz(2'000, 1); }

@@ -9,6 +9,7 @@
 
 #include "host/ops/cpu/implementations.h"
 #include "host/ops/cpu/supports.h"
+#include "host/ops/cpu/with_activation.h"
 #include "host/ops/ops.h"
 #include "host/runtime/buffer.h"
 #include "host/runtime/threads.h"
@@ -39,18 +40,6 @@ struct Spans {
   }
   std::int64_t elements(std::int64_t span) const { return std::min(rows_each, rows - span * rows_each) * channels; }
 };
-
-template <class Body>
-void with_activation(Activation activation, Body body) {
-  switch (activation) {
-    case Activation::kNone:
-      return body(std::integral_constant<Activation, Activation::kNone>());
-    case Activation::kRelu:
-      return body(std::integral_constant<Activation, Activation::kRelu>());
-    case Activation::kRelu6:
-      return body(std::integral_constant<Activation, Activation::kRelu6>());
-  }
-}
 
 class BatchNormKernel final : public Kernel {
  public:
