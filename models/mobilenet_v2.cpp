@@ -6,6 +6,7 @@
 
 #include "host/runtime/error.h"
 #include "models/builders.h"
+#include "models/pixels.h"
 
 namespace cudacards {
 namespace {
@@ -42,7 +43,9 @@ double exact_width(float width) {
 class Network {
  public:
   explicit Network(const ModelSpec& spec) : width_(exact_width(spec.width_multiplier)) {
-    x_ = g_.rescale(g_.image(spec.height, spec.width), 1 / 127.5f, -1.0f);  // (N,H,W,3) uint8 -> [-1,1]
+    if (spec.input_range != ModelSpec{}.input_range)
+      throw UsageError("mobilenetv2 has the input range of its weights, -1..1: leave the other out");
+    x_ = rescaled(g_, g_.image(spec.height, spec.width), InputRange::kCentred);  // (N,H,W,3) uint8 -> [-1,1]
   }
 
   void features() {

@@ -23,10 +23,17 @@ constexpr int kCardClasses = 53;
 /// How many classes a model with this head has when nothing else says so.
 constexpr int default_classes(Head head) { return head == Head::kImagenet ? kImagenetLogits : kCardClasses; }
 
+/// What pixels become before the first layer.
+enum class InputRange : std::uint8_t {
+  kUnit,     // 0..1, as in the notebook
+  kCentred,  // -1..1: inputs that are all positive push every unit of a dense layer the same way
+};
+
 struct ModelSpec {
   int height = 224, width = 224;
   int classes = kCardClasses;
-  float dropout = 0.5f;  // rate of every dropout layer
+  float dropout = 0.5f;                        // rate of every dropout layer
+  InputRange input_range = InputRange::kUnit;  // mobilenetv2 has its own
   // Only for models that have them (ModelEntry::has_widths_and_heads).
   float width_multiplier = 1.0f;  // of the channels: one of mobilenet_widths()
   Head head = Head::kLinear;

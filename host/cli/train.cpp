@@ -151,7 +151,8 @@ void add_data_options(TrainCommand& train) {
   add_field(train, "--train", &RunConfig::data_train, "Class folders to learn from, instead of DATA", "none", "DIR");
   add_field(train, "--valid", &RunConfig::data_valid, "Class folders to validate with", "a tenth of --train", "DIR");
   add_field(train, "--test", &RunConfig::data_test, "Class folders that are only named in the run", "none", "DIR");
-  add_field(train, "--image-size", &RunConfig::image_size, "Pictures are squashed to N x N", "224", "N");
+  add_field(train, "--image-size", &RunConfig::image_size, "Pictures are squashed to N x N", "224, best for mlp: 64",
+            "N");
 }
 
 void add_run_options(TrainCommand& train) {
@@ -185,7 +186,8 @@ void add_run_options(TrainCommand& train) {
 void add_training_options(TrainCommand& train) {
   add_field(train, "--epochs", &RunConfig::epochs, "Passes over the data", "best: 40, notebook: 10", "N");
   add_field(train, "--batch", &RunConfig::batch, "Pictures a step", "32", "N");
-  add_field(train, "--lr", &RunConfig::rate, "Learning rate, the schedule's highest", "0.001", "RATE");
+  add_field(train, "--lr", &RunConfig::rate, "Learning rate, the schedule's highest", "0.001, best for mlp: 0.0003",
+            "RATE");
   add_word_field(train, "--schedule", &RunConfig::schedule, "Of the learning rate", "best: cosine, notebook: constant");
   add_field(train, "--label-smoothing", &RunConfig::label_smoothing, "Share of the target spread over all classes",
             "best: 0.1, notebook: 0", "SHARE");

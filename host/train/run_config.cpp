@@ -37,6 +37,8 @@ void visit_fields(Config& c, Visitor&& visit) {
   visit("data", "test", c.data_test);
   visit("data", "image_size", c.image_size);
 
+  visit("model", "dropout", c.dropout);
+  visit("model", "input_range", c.input_range);
   visit("model", "width", c.width);
   visit("model", "head", c.head);
   visit("model", "weights", c.weights);
@@ -202,6 +204,8 @@ void apply_notebook(RunConfig& c) {
   c.epochs = 10;
   c.batch = 32;
   c.image_size = 224;
+  c.dropout = 0.5f;
+  c.input_range = InputRange::kUnit;
   c.optimizer = {};  // Keras' Adam
   c.rate = 1e-3f;
   c.schedule = ScheduleKind::kConstant;
@@ -211,6 +215,18 @@ void apply_notebook(RunConfig& c) {
   c.augment = {};
   c.precision = DType::kF32;
   c.seed = 1234;
+}
+
+// Without this the MLP never leaves the constant answer: its 150,528 inputs of the notebook are all positive, so that a
+// few steps of 1e-3 turn every hidden unit off for good. It sees no neighbourhood, so small pictures lose it nothing.
+void adapt_best_to_mlp(RunConfig& c) {
+  c.image_size = 64;
+  c.input_range = InputRange::kCentred;
+  c.dropout = 0.2f;
+  c.rate = 3e-4f;
+  c.augment.rotation_degrees = 8;
+  c.augment.scale = 0.1f;
+  c.augment.shift = 0.05f;
 }
 
 void apply_best(RunConfig& c) {
@@ -230,6 +246,7 @@ void apply_best(RunConfig& c) {
                .brightness = 0.2f,
                .contrast = 0.2f};
   c.precision = cpu_has_bf16() ? DType::kBf16 : DType::kF32;
+  if (c.arch == "mlp") adapt_best_to_mlp(c);
 }
 
 }  // namespace
@@ -287,6 +304,8 @@ ModelSpec model_spec(const RunConfig& config, int classes) {
   return {.height = config.image_size,
           .width = config.image_size,
           .classes = classes,
+          .dropout = config.dropout,
+          .input_range = config.input_range,
           .width_multiplier = config.width,
           .head = config.head};
 }
@@ -318,6 +337,7 @@ void validate(const RunConfig& c) {
   check(c.batch >= 1 && c.batch <= 65536, "batch", fmt::format("{}", c.batch), "from 1 to 65536");
   check_at_least("patience", c.patience, 0);
   check_at_least("checkpoint steps", c.checkpoint_steps, 0);
+  check_below_one("dropout", c.dropout);
   check_below_one("label smoothing", c.label_smoothing);
   check_below_one("EMA decay", c.ema_decay);
   check_below_one("beta1", c.optimizer.beta1);

@@ -23,6 +23,8 @@ struct RunConfig {
   std::string data_train, data_valid, data_test;
   std::string out;  // run folder; empty: runs/<arch>-<n>
   int image_size = 224;
+  float dropout = 0.5f;  // of every dropout layer
+  InputRange input_range = InputRange::kUnit;
   // of the models that have them
   float width = 1.0f;  // multiplier of the channels
   Head head = Head::kLinear;

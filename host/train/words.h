@@ -44,6 +44,11 @@ inline const std::vector<std::string>& words_of<ImplChoice>() {
 }
 
 template <>
+inline const std::vector<std::string>& words_of<InputRange>() {
+  static const std::vector<std::string> words = {"unit", "centred"};
+  return words;
+}
+template <>
 inline const std::vector<std::string>& words_of<Head>() {
   static const std::vector<std::string> words = {"linear", "notebook", "notebook-finetune", "imagenet"};
   return words;

@@ -141,6 +141,21 @@ TEST(RunConfigPreset, BestAugments) {
   EXPECT_EQ(config.optimizer.kind, OptimizerKind::kAdamW);
 }
 
+TEST(RunConfigPreset, EachArchHasItsOwnBest) {
+  RunConfig cnn, mlp{.arch = "mlp"};
+  apply_preset(cnn, "best");
+  apply_preset(mlp, "best");
+  EXPECT_EQ(cnn.input_range, InputRange::kUnit);
+  EXPECT_EQ(mlp.input_range, InputRange::kCentred);
+  EXPECT_LT(mlp.rate, cnn.rate);
+  EXPECT_EQ(model_spec(mlp, 53).dropout, mlp.dropout);
+  EXPECT_EQ(model_spec(mlp, 53).input_range, InputRange::kCentred);
+  apply_preset(mlp, "notebook");
+  EXPECT_EQ(mlp.input_range, InputRange::kUnit);
+  EXPECT_EQ(mlp.image_size, 224);
+  EXPECT_EQ(mlp.dropout, 0.5f);
+}
+
 class RunConfigValidate : public testing::TestWithParam<std::pair<const char*, std::function<void(RunConfig&)>>> {};
 
 TEST_P(RunConfigValidate, RefusesTheValueAndNamesIt) {
@@ -161,6 +176,9 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"cnn has one width: leave out the width 0.5", [](RunConfig& c) { c.width = 0.5f; }},
                     std::pair{"cnn has one head, linear", [](RunConfig& c) { c.head = Head::kNotebook; }},
                     std::pair{"image size = 7", [](RunConfig& c) { c.image_size = 7; }},
+                    std::pair{"dropout = 1", [](RunConfig& c) { c.dropout = 1; }},
+                    std::pair{"mobilenetv2 has the input range of its weights",
+                              [](RunConfig& c) { c.arch = "mobilenetv2", c.input_range = InputRange::kCentred; }},
                     std::pair{"label smoothing = 1", [](RunConfig& c) { c.label_smoothing = 1; }},
                     std::pair{"EMA decay = nan", [](RunConfig& c) { c.ema_decay = NAN; }},
                     std::pair{"warm-up epochs = inf", [](RunConfig& c) { c.warmup_epochs = INFINITY; }},
