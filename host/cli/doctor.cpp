@@ -8,7 +8,7 @@
 #include "host/cli/commands.h"
 #include "host/ops/vendor/onednn_version.h"
 #include "host/runtime/cpu.h"
-#include "host/runtime/device.h"
+#include "host/runtime/device_choice.h"
 #include "host/runtime/threads.h"
 #include "weights/fetch.h"
 
@@ -39,7 +39,7 @@ int run() {
   line("OpenCV", CV_VERSION);
   line("pictures", picture_formats());
   line("weights fetch", built_with_fetch() ? "yes" : "no (install libcurl4-openssl-dev and build again)");
-  line("CUDA kernels", yes_no(built_with_cuda()));
+  line("CUDA kernels", yes_no(cuda_build().has_kernels));
 
   const CpuInfo cpu = cpu_info();
   line("processor", cpu.model.empty() ? "unknown" : cpu.model);

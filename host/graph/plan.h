@@ -8,9 +8,11 @@
 
 #include "host/graph/graph.h"
 #include "host/graph/parameters.h"
-#include "host/runtime/buffer.h"
+#include "host/runtime/device.h"
 
 namespace cudacards {
+
+class DeviceParameters;  // host/ops/device_parameters.h
 
 enum class Mode : std::uint8_t { kInfer, kTrain };
 
@@ -19,7 +21,7 @@ enum class ImplChoice : std::uint8_t { kAuto, kHand, kVendor, kReference };
 
 struct PlanOptions {
   int batch = 32;
-  DeviceKind device = DeviceKind::kCpu;
+  Target target;                  // what it will run on
   DType precision = DType::kF32;  // of activations and their gradients
   Mode mode = Mode::kTrain;
   ImplChoice impl = ImplChoice::kAuto;
@@ -44,20 +46,31 @@ struct PlanNode {
   MemoryNeed memory;
 };
 
+/// One of a plan's tensors.
+struct NamedBytes {
+  std::string name;  // "conv2d: dst"
+  std::size_t bytes = 0;
+};
+
 /// What a plan takes, in bytes.
 struct PlanMemory {
-  std::size_t arena = 0;      // activations and their gradients, workspaces, scratchpads
-  std::size_t packed = 0;     // parameters in the implementations' own layouts
-  std::size_t gradients = 0;  // of the parameters
-  std::size_t total() const { return arena + packed + gradients; }
+  std::size_t arena = 0;            // activations and their gradients, workspaces, scratchpads
+  std::size_t packed = 0;           // parameters in the implementations' own layouts
+  std::size_t gradients = 0;        // of the parameters
+  std::size_t copy = 0;             // of the parameters, in bf16; on a device
+  std::vector<NamedBytes> largest;  // five of the arena's tensors, the largest first
+  std::size_t total() const { return arena + packed + gradients + copy; }
 };
 
 class Plan {
  public:
   /// Chooses and places as make() does, and takes nothing.
   static PlanMemory measure(const Graph& graph, const PlanOptions& options);
-  /// `parameters` must have been made from the same graph and outlive the plan. Throws Error where memory is short.
-  static Plan make(const Graph& graph, Parameters& parameters, const PlanOptions& options);
+  /// `parameters` must have been made from the same graph and outlive the plan, as must the device, which decides
+  /// options.target. Throws Error where memory is short.
+  static Plan make(const Graph& graph, Parameters& parameters, PlanOptions options, Device& device = cpu_device());
+  /// Chooses and measures as make() does, for tables: it takes nothing, cannot run, and needs no device.
+  static Plan look_at(const Graph& graph, const PlanOptions& options);
   ~Plan();
   Plan(Plan&&) noexcept;
   Plan& operator=(Plan&&) noexcept;
@@ -65,13 +78,29 @@ class Plan {
   /// Runs all nodes; no allocation. `step.training` chooses dropout and batch statistics and needs Mode::kTrain.
   void forward(const ImageBatch& images, const Step& step);
   void forward(const float* src, const Step& step);
+  /// On a device, from pictures that are there already.
+  void forward(const DeviceImages& images, const Step& step);
   /// From diff_logits() to gradients(). Every trainable gradient is overwritten. Stops where nothing below is
   /// trainable.
   void backward(const Step& step);
 
+  // In the device's memory. On a device calls return before the work is done (host/runtime/device.h).
   const float* logits() const;  // (batch, classes)
   float* diff_logits();
   std::span<float> gradients();  // laid out as Parameters::values(); empty in Mode::kInfer
+  /// The logits for the host to read, until the next forward.
+  const float* read_logits();
+
+  Device& device() const;
+  /// On a device: sends the parameters that the host has changed and renews their copy, as a forward would. Before work
+  /// that was captured and is done again.
+  void prepare();
+  /// On a device: the parameters that it computes with, to be marked as written by who writes them. What the host
+  /// changes in Parameters and touches is sent at the next forward.
+  DeviceParameters& device_parameters();
+  /// On a device: calls read seed and number from there from now on; the caller keeps them up to date. (Otherwise each
+  /// forward sends those of its Step.)
+  void use_clock(const StepClock* clock);
 
   const PlanOptions& options() const;
   const std::vector<PlanNode>& nodes() const;
@@ -85,7 +114,8 @@ class Plan {
   /// itself.
   std::string find_non_finite(const ImageBatch& images, const Step& step, const std::function<void()>& loss);
 
-  /// forward(), showing every node's result while it is there: the arena reuses memory. A view shows nothing.
+  /// forward(), showing every node's result while it is there, in the device's memory: the arena reuses it. A view
+  /// shows nothing.
   void observe(const ImageBatch& images, const Step& step,
                const std::function<void(const PlanNode& node, const void* dst)>& show);
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "host/ops/cpu/implementations.h"
+#include "host/ops/cuda/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
@@ -44,7 +45,8 @@ std::unique_ptr<Operation> Dense::fuse(const Operation& consumer, const Shape&) 
 
 std::span<const Implementation> Dense::implementations(DeviceKind device) const {
   static const std::array kCpu = {kCpuDense, kOnednnDense, kReferenceDense};
-  if (device != DeviceKind::kCpu) return {};
+  static const std::array kDevice = {kCudaDense, kCudaReferenceDense};
+  if (device != DeviceKind::kCpu) return kDevice;
   return kCpu;
 }
 

@@ -14,4 +14,13 @@ struct ImageBatch {
   std::span<const ImageTransform> transforms;  // empty, or one a picture
 };
 
+/// The same for a device, all of it in device memory. A captured step reads the arrays anew at every replay: only their
+/// addresses and sizes are kept.
+struct DeviceImages {
+  const std::uint8_t* pictures = nullptr;      // (D,H,W,3), all that the indices may name
+  const std::int32_t* indices = nullptr;       // (N)
+  const ImageTransform* transforms = nullptr;  // (N); null: each picture as it is
+  bool blurs = false;                          // some transform may blur
+};
+
 }  // namespace cudacards

@@ -17,9 +17,10 @@
 
 #include "host/ops/image_batch.h"
 #include "host/ops/tensor.h"
-#include "host/runtime/device.h"
-#include "kernels/base/arch.h"
+#include "host/runtime/device_kind.h"
 #include "kernels/base/grad_mode.h"
+#include "kernels/base/step_clock.h"
+#include "kernels/base/stream.h"
 #include "kernels/base/verdict.h"
 
 namespace cudacards {
@@ -45,11 +46,10 @@ struct Problem {
   bool diff_parameters_wanted = false;  // false when the layer is frozen
   int node = 0;                         // the first layer's index in the graph: the lane of this node's random numbers
   int threads = 1;
-  DeviceKind device = DeviceKind::kCpu;
-  Arch arch;  // of a CUDA device
+  Target target;  // what it will run on: kind, architecture, table of kernels
 };
 
-/// Memory that the plan provides for a kernel, in bytes. Every region is 64-byte aligned.
+/// Memory that the plan provides for a kernel, in bytes, where the kernel runs. Every region is 64-byte aligned.
 struct MemoryNeed {
   std::size_t workspace = 0;   // written by forward, read by the backward of the same step (a pool's argmax)
   std::size_t scratchpad = 0;  // free for use inside one call; the plan shares one among all nodes
@@ -58,8 +58,8 @@ struct MemoryNeed {
   bool backward_reads_dst = false;
 };
 
-/// What differs from step to step. On a GPU a mirror of this lives in device memory, so that one captured graph serves
-/// all.
+/// What differs from step to step. On a device seed and number are read from DeviceStep::clock instead, so that one
+/// captured graph serves all; the rest is the same for all replays of it.
 struct Step {
   bool training = false;           // dropout drops, batch norm uses and updates batch statistics
   std::uint64_t seed = 0;          // of the run
@@ -67,12 +67,21 @@ struct Step {
   bool parameters_changed = true;  // since this kernel's last forward: packed copies have to be made again
 };
 
+/// What calls on a device have besides the pointers, which are the device's then. Empty on the CPU.
+struct DeviceStep {
+  Stream stream = nullptr;
+  const StepClock* clock = nullptr;  // in device memory
+};
+
 struct ForwardArgs {
   Step step;
-  const ImageBatch* images = nullptr;  // for the operation that reads the graph's picture input, else null
-  std::span<const void* const> src;    // as Problem::src
+  DeviceStep device;
+  const ImageBatch* images = nullptr;           // for the operation that reads the graph's picture input, else null
+  const DeviceImages* device_images = nullptr;  // the same on a device
+  std::span<const void* const> src;             // as Problem::src
   void* dst = nullptr;
   std::span<float* const> parameters;  // fp32 master values, as Operation::parameters(); running statistics are written
+  std::span<const Bf16* const> parameters_bf16;  // on a device, in bf16 plans: copies of the same, always up to date
   void* workspace = nullptr;
   void* scratchpad = nullptr;
   void* packed = nullptr;
@@ -80,12 +89,14 @@ struct ForwardArgs {
 
 struct BackwardArgs {
   Step step;
+  DeviceStep device;
   std::span<const void* const> src;  // null where MemoryNeed::backward_reads_src is false
   const void* dst = nullptr;         // null where backward_reads_dst is false
   const void* diff_dst = nullptr;
   std::span<void* const> diff_src;  // null where the mode is kIgnore
   std::span<const GradMode> diff_src_mode;
   std::span<const float* const> parameters;
+  std::span<const Bf16* const> parameters_bf16;
   std::span<float* const> diff_parameters;  // fp32; null for parameters that are not trainable
   GradMode diff_parameters_mode = GradMode::kOverwrite;
   void* workspace = nullptr;

@@ -29,6 +29,13 @@ class Buffer {
     return {reinterpret_cast<const T*>(data_.get()), size_ / sizeof(T)};
   }
 
+  /// Gives the memory away, to be returned by adopt_and_free().
+  std::byte* release() {
+    size_ = 0;
+    return data_.release();
+  }
+  static void adopt_and_free(void* released) noexcept { Free{}(static_cast<std::byte*>(released)); }
+
  private:
   struct Free {
     void operator()(std::byte* p) const;

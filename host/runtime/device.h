@@ -1,46 +1,89 @@
 #pragma once
-// Which devices there are, and which one a run gets. The CUDA driver is looked for when it is asked about, never
-// linked: the same program starts on a machine without one.
+// A device: its memory, its order of work, its kernels. The CPU is one too, so that a plan is placed and run alike
+// everywhere; the CUDA runtime is called in one file (cuda_device.cpp) and nowhere else on the host.
+//
+// Work is done in one order, the device's stream: launches, copies and fills return before they are done, download()
+// and synchronise() when they are. Not thread-safe. Everything throws Error when the device reports a failure, also one
+// of work that was begun earlier.
 
 #include <cstddef>
-#include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
-#include <vector>
 
-#include "kernels/base/arch.h"
+#include "host/runtime/device_kind.h"
+#include "kernels/base/status.h"
+#include "kernels/base/stream.h"
 
 namespace cudacards {
 
-enum class DeviceKind : std::uint8_t { kCpu, kCuda, kEmulated };
-
-const char* name_of(DeviceKind kind);  // "cpu", "cuda", "emulated"
-
-struct GpuDevice {
-  int index = 0;
-  std::string name;
-  Arch arch;
-  std::size_t memory_bytes = 0;
+struct DeviceMemory {
+  std::size_t free = 0, total = 0;  // bytes
 };
 
-/// What the CUDA driver says. Without a driver or a GPU: no devices, and the reason in words.
-struct GpuList {
-  std::vector<GpuDevice> devices;
-  std::string driver;  // the CUDA version that the driver supports, "13.0"; empty where there is no driver
-  std::string reason;  // why there is no device
-};
-GpuList list_gpus();
-
-/// True where this build contains the CUDA kernels.
-bool built_with_cuda();
-
-struct DeviceChoice {
-  DeviceKind kind = DeviceKind::kCpu;
-  int index = 0;
-  std::string reason;  // why auto fell back to the CPU; empty otherwise
+/// A point in the order of work.
+class Event {
+ public:
+  virtual ~Event() = default;
+  virtual void record() = 0;
+  /// Returns when the work before record() is done; at once where nothing was recorded.
+  virtual void wait() = 0;
+  /// Between two recorded points; waits for the later one, which is this.
+  virtual double seconds_since(const Event& earlier) = 0;
 };
 
-/// `request` is auto, cpu, cuda or cuda:N. Only auto falls back: a GPU asked for by name and missing is an Error that
-/// says why.
-DeviceChoice choose_device(const std::string& request);
+/// Work that was captured once and is done again by run(), with the pointers and sizes that it had.
+class CapturedWork {
+ public:
+  virtual ~CapturedWork() = default;
+  virtual void run() = 0;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  const Target& target() const { return target_; }
+  DeviceKind kind() const { return target_.kind; }
+  const KernelTable& kernels() const { return *target_.kernels; }  // not of the CPU
+  const std::string& name() const { return name_; }                // "NVIDIA H200"
+  bool is_cpu() const { return target_.kind == DeviceKind::kCpu; }
+
+  virtual DeviceMemory memory() const = 0;
+  virtual Stream stream() const = 0;
+
+  /// 256-byte aligned, not initialised (the CPU's is zero). Throws Error with need and have where there is none;
+  /// `purpose` is a noun phrase ("the plan's arena").
+  virtual void* allocate(std::size_t bytes, const char* purpose) = 0;
+  virtual void free(void* memory) noexcept = 0;
+  /// Host memory from which copies to the device need no detour.
+  virtual void* allocate_pinned(std::size_t bytes, const char* purpose) = 0;
+  virtual void free_pinned(void* memory) noexcept = 0;
+
+  /// The host's memory may be changed once the work is done: after synchronise() or an event (pageable memory: on
+  /// return).
+  virtual void upload(void* device, const void* host, std::size_t bytes) = 0;
+  virtual void download(void* host, const void* device, std::size_t bytes) = 0;
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void fill(void* device, int byte, std::size_t bytes) = 0;
+  virtual void synchronise() = 0;
+
+  virtual std::unique_ptr<Event> make_event() = 0;
+  /// What `body` launches, copies and fills is kept and not done. It must not allocate, download or synchronise.
+  virtual std::unique_ptr<CapturedWork> capture(const std::function<void()>& body) = 0;
+
+ protected:
+  Device(const Target& target, std::string name) : target_(target), name_(std::move(name)) {}
+
+ private:
+  const Target target_;
+  const std::string name_;
+};
+
+/// The host itself. One for the whole program.
+Device& cpu_device();
+
+/// Throws Error with the reason of a launch that failed; `what` names it ("dense: forward").
+void require(const Status& status, const std::string& what);
 
 }  // namespace cudacards

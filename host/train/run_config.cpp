@@ -245,7 +245,8 @@ void apply_best(RunConfig& c) {
                .perspective = 0.03f,
                .brightness = 0.2f,
                .contrast = 0.2f};
-  c.precision = cpu_has_bf16() ? DType::kBf16 : DType::kF32;
+  const bool multiplies_bf16 = c.device != DeviceKind::kCpu || cpu_has_bf16();  // kernels are for sm_80 and later
+  c.precision = multiplies_bf16 ? DType::kBf16 : DType::kF32;
   if (c.arch == "mlp") adapt_best_to_mlp(c);
 }
 
@@ -310,9 +311,9 @@ ModelSpec model_spec(const RunConfig& config, int classes) {
           .head = config.head};
 }
 
-PlanOptions plan_options(const RunConfig& config) {
+PlanOptions plan_options(const RunConfig& config, const Target& target) {
   return {.batch = config.batch,
-          .device = config.device,
+          .target = target,
           .precision = config.precision,
           .mode = Mode::kTrain,
           .impl = config.impl};

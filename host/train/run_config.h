@@ -52,8 +52,8 @@ struct RunConfig {
   std::uint64_t seed = 1234;
 };
 
-/// Overwrites the fields that the preset decides: "notebook" (Keras' defaults) or "best". Throws UsageError for another
-/// name.
+/// Overwrites the fields that the preset decides for config.device: "notebook" (Keras' defaults) or "best". Throws
+/// UsageError for another name.
 void apply_preset(RunConfig& config, const std::string& preset);
 const std::vector<std::string>& preset_names();
 
@@ -69,7 +69,7 @@ RunConfig run_config_from_toml(const std::string& text, const std::string& where
 ModelSpec model_spec(const RunConfig& config, int classes);
 
 /// How the run's model is planned for training.
-PlanOptions plan_options(const RunConfig& config);
+PlanOptions plan_options(const RunConfig& config, const Target& target = {});
 
 /// Throws UsageError for values that cannot be (batch 0, rate -1, ...).
 void validate(const RunConfig& config);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "host/graph/fusion.h"
@@ -9,6 +10,7 @@
 #include "host/ops/folded_conv2d.h"
 #include "host/ops/softmax_loss.h"
 #include "models/registry.h"
+#include "tests/support/emulated_device.h"
 
 namespace cudacards {
 namespace {
@@ -145,6 +147,35 @@ INSTANTIATE_TEST_SUITE_P(Networks, BatchNormFolding,
                            return std::string(std::get<0>(info.param)) +
                                   (std::get<1>(info.param) == ImplChoice::kAuto ? "_auto" : "_reference");
                          });
+
+class BatchNormFoldingOnADevice : public testing::TestWithParam<DType> {};
+
+TEST_P(BatchNormFoldingOnADevice, GivesTheSame) {
+  Device* device = emulated_device();
+  if (device == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
+  const Graph graph = corners();
+  Parameters parameters(graph);
+  const Pixels pixels;
+  PlanOptions folding{.batch = kBatch, .target = device->target(), .precision = GetParam(), .mode = Mode::kInfer};
+  PlanOptions unfused{.batch = kBatch, .mode = Mode::kInfer, .fuse = false};
+  Plan folded = Plan::make(graph, parameters, folding, *device), plain = Plan::make(graph, parameters, unfused);
+  EXPECT_EQ(folded_nodes(folded), 2u);
+  for (const float scale : {1.0f, 1.2f}) {  // parameters that change are folded again
+    fill(parameters);
+    for (auto& value : parameters.values()) value *= scale;
+    parameters.touch();
+    folded.forward(pixels.batch(), Step{});
+    plain.forward(pixels.batch(), Step{});
+    const float* actual = folded.read_logits();
+    const float bound = GetParam() == DType::kF32 ? 1e-5f : 0.03f;  // relative to the largest
+    float largest = 0;
+    for (const float value : logits(plain)) largest = std::max(largest, std::abs(value));
+    for (std::size_t i = 0; i < kBatch * kClasses; ++i) EXPECT_NEAR(actual[i], plain.logits()[i], bound * largest) << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Precisions, BatchNormFoldingOnADevice, testing::Values(DType::kF32, DType::kBf16),
+                         [](const auto& info) { return std::string(name_of(info.param)); });
 
 TEST(Observe, ShowsEveryResultThatForwardMakes) {
   const Graph graph = corners();

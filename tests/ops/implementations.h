@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/support/case_scope.h"
+#include "tests/support/emulated_device.h"
 #include "tests/support/op_run.h"
 
 namespace cudacards::testing {
@@ -16,9 +17,10 @@ namespace cudacards::testing {
 struct Candidate {
   OpFamily family;
   std::string implementation;  // its name, "reference"
+  Device* device = &cpu_device();
 
   std::string test_name() const {
-    std::string name = name_of(family) + "_" + implementation;
+    std::string name = name_of(family) + "_" + (device->is_cpu() ? "" : "on_the_emulator_") + implementation;
     std::replace_if(
         name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
     return name;
@@ -29,12 +31,34 @@ inline void PrintTo(const Candidate& c, std::ostream* out) { *out << c.test_name
 
 inline std::vector<Candidate> all_candidates() {
   std::vector<Candidate> all;
-  for (const OpFamily family : op_families()) {
-    const auto cases = cases_of(family);
-    for (const auto& i : cases.front().operation->implementations(DeviceKind::kCpu))
-      all.push_back({family, std::string(i.name)});
+  for (Device* device : all_devices()) {
+    for (const OpFamily family : op_families()) {
+      const auto cases = cases_of(family);
+      for (const auto& i : cases.front().operation->implementations(device->kind()))
+        all.push_back({family, std::string(i.name), device});
+    }
   }
   return all;
+}
+
+/// The emulator takes some 10 ns an access: of the small cases some from the whole table. More and larger ones are the
+/// kernels' own tests' business (tests/kernels).
+inline std::vector<OpCase> some_small(std::vector<OpCase> cases) {
+  constexpr double kSmall = 2e5;
+  constexpr std::size_t kCases = 7, kLeast = 2;
+  const auto cost = [](const OpCase& c) {
+    return c.operation->flops(c.src) + 16 * static_cast<double>(c.src.front().elements());
+  };
+  std::ranges::stable_sort(cases, {}, cost);
+  const auto large = std::ranges::find_if(cases, [&](const OpCase& c) { return cost(c) > kSmall; });
+  const auto small = std::max(static_cast<std::size_t>(large - cases.begin()), std::min(cases.size(), kLeast));
+  cases.erase(cases.begin() + static_cast<std::ptrdiff_t>(small), cases.end());
+  if (cases.size() <= kCases || !testing_support::wanted_case().empty()) return cases;
+  std::vector<OpCase> some;
+  std::size_t step = cases.size() / kCases;
+  if (step % 3 == 0) ++step;  // the types come in threes
+  for (std::size_t i = 0; i < cases.size(); i += step) some.push_back(cases[i]);
+  return some;
 }
 
 class EveryImplementation : public ::testing::TestWithParam<Candidate> {
@@ -42,20 +66,32 @@ class EveryImplementation : public ::testing::TestWithParam<Candidate> {
   /// Calls the body for each case that the implementation supports, with the case in scope.
   void for_each_case(const std::vector<OpCase>& cases,
                      const std::function<void(const OpCase&, const Implementation&)>& body) {
-    int supported = 0;
-    for (const OpCase& c : selected(cases)) {
-      for (const Implementation& implementation : c.operation->implementations(DeviceKind::kCpu)) {
-        if (implementation.name != GetParam().implementation) continue;
-        if (!implementation.supports(*c.operation, c.problem())) continue;
-        ++supported;
-        const testing_support::CaseScope scope(c.description);
-        body(c, implementation);
-      }
+    const auto supported = supported_cases(cases);
+    for (const OpCase& c : supported) {
+      const testing_support::CaseScope scope(c.description);
+      body(c, *implementation_of(c));
     }
-    RecordProperty("cases", supported);
+    RecordProperty("cases", static_cast<int>(supported.size()));
     if (testing_support::wanted_case().empty()) {
-      EXPECT_GT(supported, 0) << "no case at all was supported";
+      EXPECT_GT(supported.size(), 0u) << "no case at all was supported";
     }
+  }
+
+ private:
+  static std::vector<OpCase> supported_cases(const std::vector<OpCase>& cases) {
+    std::vector<OpCase> supported;
+    for (OpCase& c : selected(cases)) {
+      c.device = GetParam().device;
+      const Implementation* implementation = implementation_of(c);
+      if (implementation != nullptr && implementation->supports(*c.operation, c.problem())) supported.push_back(c);
+    }
+    return GetParam().device->is_cpu() ? supported : some_small(supported);
+  }
+
+  static const Implementation* implementation_of(const OpCase& c) {
+    const auto all = c.operation->implementations(c.device->kind());
+    const auto it = std::ranges::find(all, GetParam().implementation, &Implementation::name);
+    return it == all.end() ? nullptr : &*it;
   }
 };
 

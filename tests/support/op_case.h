@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "host/ops/ops.h"
+#include "host/runtime/device.h"
 
 namespace cudacards::testing {
 
@@ -16,6 +17,7 @@ struct OpCase {
   DType type = DType::kF32;                  // of the sources
   DType dst_type = DType::kF32;              // differs for a model's scores, which are fp32 in every precision
   GradMode diff_src = GradMode::kOverwrite;  // kIgnore: a model's first layer, nothing below wants a gradient
+  Device* device = &cpu_device();            // where it is run
   std::string description = {};              // unique, readable: "conv2d 8 of 3x3 ... relu (2, 9, 9, 3) bf16"
 
   Shape dst() const { return operation->infer_shape(src); }

@@ -52,7 +52,12 @@ OpCase make_case(Op op, std::vector<Shape> src, DType type, DType dst_type, Grad
   description += fmt::format(" {}", name_of(type));
   if (dst_type != type) description += fmt::format(" to {}", name_of(dst_type));
   if (diff_src == GradMode::kIgnore) description += " first layer";
-  return {std::move(op), std::move(src), type, dst_type, diff_src, std::move(description)};
+  return {.operation = std::move(op),
+          .src = std::move(src),
+          .type = type,
+          .dst_type = dst_type,
+          .diff_src = diff_src,
+          .description = std::move(description)};
 }
 
 struct Table {

@@ -1,8 +1,7 @@
 #pragma once
 // Runs one implementation of one operation the way a plan does: the kernel's own memory needs, pointers only to what it
-// asked for, everything in guarded, poisoned memory.
+// asked for, everything in guarded, poisoned memory, on the CPU or on the emulator.
 
-#include "tests/support/guarded_buffer.h"
 #include "tests/support/op_case.h"
 
 namespace cudacards::testing {

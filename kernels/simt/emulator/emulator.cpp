@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "kernels/simt/emulator/capture.h"
 #include "kernels/simt/emulator/machine.h"
 
 namespace cudacards::emulator {
@@ -15,6 +16,16 @@ Allocation& must_contain(const void* memory, std::size_t bytes, const char* what
   if (allocation != nullptr && !allocation->freed && allocation->contains(memory, bytes)) return *allocation;
   std::fprintf(stderr, "emulator: the host's %s of %zu bytes goes outside device memory\n", what, bytes);
   std::abort();
+}
+
+void copy_now(void* device, const void* host, std::size_t bytes) {
+  must_contain(device, bytes, "copy").mark_written(device, bytes);
+  std::memcpy(device, host, bytes);
+}
+
+void fill_now(void* device, int byte, std::size_t bytes) {
+  must_contain(device, bytes, "fill").mark_written(device, bytes);
+  std::memset(device, byte, bytes);
 }
 
 }  // namespace
@@ -31,20 +42,24 @@ void free(void* memory) {
 
 void copy_to_device(void* device, const void* host, std::size_t bytes) {
   if (bytes == 0) return;
-  must_contain(device, bytes, "copy").mark_written(device, bytes);
-  std::memcpy(device, host, bytes);
+  if (Capture* capture = current_capture()) return capture->add([=] { copy_now(device, host, bytes); });
+  copy_now(device, host, bytes);
 }
 
 void copy_to_host(void* host, const void* device, std::size_t bytes) {
   if (bytes == 0) return;
+  if (current_capture() != nullptr) {
+    std::fprintf(stderr, "emulator: the host reads device memory during a capture\n");
+    std::abort();
+  }
   must_contain(device, bytes, "copy");
   std::memcpy(host, device, bytes);
 }
 
 void fill(void* device, int byte, std::size_t bytes) {
   if (bytes == 0) return;
-  must_contain(device, bytes, "fill").mark_written(device, bytes);
-  std::memset(device, byte, bytes);
+  if (Capture* capture = current_capture()) return capture->add([=] { fill_now(device, byte, bytes); });
+  fill_now(device, byte, bytes);
 }
 
 bool is_device_memory(const void* memory) {

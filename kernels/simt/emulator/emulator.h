@@ -10,9 +10,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "kernels/base/status.h"
 #include "kernels/simt/emulator/counters.h"
 #include "kernels/simt/emulator/fault.h"
 
@@ -27,6 +29,18 @@ void copy_to_host(void* host, const void* device, std::size_t bytes);
 void fill(void* device, int byte, std::size_t bytes);
 /// Whether the address lies in an allocation that has not been freed.
 bool is_device_memory(const void* memory);
+
+/// A captured graph: launches, copies and fills from begin_capture() on are kept instead of done, with the pointers and
+/// parameters that they have at that moment; replay() does them in their order and ends at the first that fails. Copies
+/// read the host's memory when they are replayed, as on a GPU.
+class Capture;
+struct FreeCapture {
+  void operator()(Capture* capture) const;
+};
+using CapturePointer = std::unique_ptr<Capture, FreeCapture>;
+void begin_capture();
+CapturePointer end_capture();
+Status replay(const Capture& capture);
 
 /// In which order the blocks of a grid and the threads of a block get their turns. Results must not depend on it.
 enum class Order : std::uint8_t { kForward, kReverse, kShuffled };

@@ -19,13 +19,15 @@ struct Grid {
   std::uint64_t problem = 0;  // a hash that tells launches of different problems apart
 };
 
-/// Runs `call(context)` as every thread of the grid; `kernel` is the address that names it.
-Status run_grid(const Grid& grid, const void* kernel, void (*call)(void*), void* context);
+/// Runs `call(context)` as every thread of the grid; `kernel` is the address that names it. While a capture is on,
+/// keeps the `context_bytes` bytes of the context for its replays instead.
+Status run_grid(const Grid& grid, const void* kernel, void (*call)(void*), void* context, std::size_t context_bytes);
 
 /// The kernel with the values of its parameters. They live on the launching thread's stack, which kernels may read:
 /// CUDA's constant parameter space.
 template <class... Parameters>
 struct BoundKernel {
+  static_assert((std::is_trivially_copyable_v<Parameters> && ...), "parameters travel to the device as bytes");
   void (*kernel)(Parameters...);
   std::tuple<Parameters...> parameters;
 
@@ -52,7 +54,7 @@ Status launch(void (*kernel)(Parameters...), const Grid& grid, Parameters... par
   add_to_hash(hash, grid.blocks);
   (add_to_hash(hash, parameters), ...);
   return run_grid({grid.blocks, grid.threads, grid.shared_bytes, hash}, reinterpret_cast<const void*>(kernel),
-                  &BoundKernel<Parameters...>::call, &bound);
+                  &BoundKernel<Parameters...>::call, &bound, sizeof(bound));
 }
 
 }  // namespace cudacards::emulator

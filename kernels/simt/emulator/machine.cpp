@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <numeric>
 
+#include "kernels/simt/emulator/capture.h"
 #include "kernels/simt/emulator/read_only.h"
 #include "kernels/simt/emulator/symbols.h"
 
@@ -380,7 +381,11 @@ void* Machine::dynamic_shared() {
   return dynamic_tile_->begin();
 }
 
-Status run_grid(const Grid& grid, const void* kernel, void (*call)(void*), void* context) {
+Status run_grid(const Grid& grid, const void* kernel, void (*call)(void*), void* context, std::size_t context_bytes) {
+  if (Capture* capture = current_capture()) {
+    capture->add_launch(grid, kernel, call, context, context_bytes);
+    return Status::ok();
+  }
   return Machine::instance().run(grid, kernel, call, context);
 }
 

@@ -1,6 +1,6 @@
 #include <cuda_runtime.h>
 
-#include "host/runtime/device.h"
+#include "host/runtime/device_choice.h"
 #include "tests/kernels/support/device.h"
 
 namespace cudacards::testing {

@@ -1,0 +1,21 @@
+#include "tests/support/emulated_device.h"
+
+#include "host/runtime/emulated_device.h"
+
+namespace cudacards::testing {
+
+Device* emulated_device() {
+  static const std::unique_ptr<Device> device = missing_emulator().empty() ? open_emulated_device() : nullptr;
+  return device.get();
+}
+
+const std::vector<Device*>& all_devices() {
+  static const std::vector<Device*> devices = [] {
+    std::vector<Device*> all = {&cpu_device()};
+    if (emulated_device() != nullptr) all.push_back(emulated_device());
+    return all;
+  }();
+  return devices;
+}
+
+}  // namespace cudacards::testing
