@@ -12,7 +12,7 @@
 #include "models/registry.h"
 #include "tests/support/emulated_device.h"
 
-namespace cudacards {
+namespace cudacards::testing {
 namespace {
 
 constexpr int kBatch = 3, kSide = 40, kClasses = 5;
@@ -72,7 +72,7 @@ void expect_near(std::span<const float> actual, std::span<const float> expected)
 
 std::span<const float> logits(const Plan& plan) { return {plan.logits(), std::size_t{kBatch} * kClasses}; }
 
-class BatchNormFolding : public testing::TestWithParam<std::tuple<const char*, ImplChoice>> {
+class BatchNormFolding : public ::testing::TestWithParam<std::tuple<const char*, ImplChoice>> {
  protected:
   PlanOptions options(Mode mode) const { return {.batch = kBatch, .mode = mode, .impl = std::get<1>(GetParam())}; }
   const Graph graph_ = network(std::get<0>(GetParam()));
@@ -141,14 +141,14 @@ TEST_P(BatchNormFolding, CountsTheParametersOfBothLayers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, BatchNormFolding,
-                         testing::Combine(testing::Values("corners", "mobilenetv2"),
-                                          testing::Values(ImplChoice::kAuto, ImplChoice::kReference)),
+                         ::testing::Combine(::testing::Values("corners", "mobilenetv2"),
+                                            ::testing::Values(ImplChoice::kAuto, ImplChoice::kReference)),
                          [](const auto& info) {
                            return std::string(std::get<0>(info.param)) +
                                   (std::get<1>(info.param) == ImplChoice::kAuto ? "_auto" : "_reference");
                          });
 
-class BatchNormFoldingOnADevice : public testing::TestWithParam<DType> {};
+class BatchNormFoldingOnADevice : public ::testing::TestWithParam<DType> {};
 
 TEST_P(BatchNormFoldingOnADevice, GivesTheSame) {
   Device* device = emulated_device();
@@ -174,7 +174,7 @@ TEST_P(BatchNormFoldingOnADevice, GivesTheSame) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, BatchNormFoldingOnADevice, testing::Values(DType::kF32, DType::kBf16),
+INSTANTIATE_TEST_SUITE_P(Precisions, BatchNormFoldingOnADevice, ::testing::Values(DType::kF32, DType::kBf16),
                          [](const auto& info) { return std::string(name_of(info.param)); });
 
 TEST(Observe, ShowsEveryResultThatForwardMakes) {
@@ -198,4 +198,4 @@ TEST(Observe, ShowsEveryResultThatForwardMakes) {
 }
 
 }  // namespace
-}  // namespace cudacards
+}  // namespace cudacards::testing
