@@ -9,6 +9,7 @@
 #include "host/ops/vendor/onednn_version.h"
 #include "host/runtime/cpu.h"
 #include "host/runtime/device_choice.h"
+#include "host/runtime/emulated_device.h"
 #include "host/runtime/threads.h"
 #include "weights/fetch.h"
 
@@ -40,6 +41,7 @@ int run() {
   line("pictures", picture_formats());
   line("weights fetch", built_with_fetch() ? "yes" : "no (install libcurl4-openssl-dev and build again)");
   line("CUDA kernels", yes_no(cuda_build().has_kernels));
+  line("emulator", missing_emulator().empty() ? "yes: --device emulated" : "no: " + missing_emulator());
 
   const CpuInfo cpu = cpu_info();
   line("processor", cpu.model.empty() ? "unknown" : cpu.model);

@@ -114,7 +114,6 @@ TEST_P(DevicePlan, SendsParametersThatTheHostHasTouched) {
     return std::vector<float>(first, first + kBatch * kClasses);
   };
   const auto before = logits();
-  EXPECT_EQ(before, logits());
   parameters.initialise(8);
   const auto after = logits();
   EXPECT_NE(before, after);

@@ -28,6 +28,8 @@ using testing_support::error_text;
 using testing_support::hash_of_tensors;
 using testing_support::SmallRun;
 
+constexpr int kSide = 16;  // the emulator takes some 10 ns an access
+
 class DeviceTraining : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -38,6 +40,7 @@ class DeviceTraining : public ::testing::Test {
     RunConfig config = small_.config(arch, name);
     config.precision = precision;
     config.device = DeviceKind::kEmulated;
+    config.image_size = kSide;
     config.batch = 4;
     config.epochs = 1;
     return config;
@@ -61,12 +64,13 @@ TEST_F(DeviceTraining, LossesAreTheCpus) {
   for (const std::string arch : {"mlp", "cnn"}) {
     for (const DType precision : {DType::kF32, DType::kBf16}) {
       const std::string name = fmt::format("{}-{}", arch, name_of(precision));
-      const RunningMetrics device = running(train_steps(config(arch, name, precision), 4));
+      const std::uint64_t steps = arch == "cnn" ? 2 : 4;
+      const RunningMetrics device = running(train_steps(config(arch, name, precision), steps));
       RunConfig on_cpu = config(arch, name + "-cpu", precision);
       on_cpu.device = DeviceKind::kCpu;
-      const RunningMetrics cpu = running(train_steps(on_cpu, 4));
+      const RunningMetrics cpu = running(train_steps(on_cpu, steps));
       EXPECT_EQ(device.rows, cpu.rows);
-      // Four steps from the same parameters; errors of one step feed the next.
+      // From the same parameters; errors of one step feed the next.
       const double tolerance = precision == DType::kBf16 ? 2e-2 : 2e-4;
       EXPECT_NEAR(device.loss_sum / cpu.loss_sum, 1, tolerance) << name;
     }
@@ -75,24 +79,23 @@ TEST_F(DeviceTraining, LossesAreTheCpus) {
 
 TEST_F(DeviceTraining, RepeatsAndResumesByteForByte) {
   for (const DType precision : {DType::kF32, DType::kBf16}) {
-    const std::string a =
-        train({.config = config("mlp", fmt::format("a-{}", name_of(precision)), precision), .quiet = true}).run;
-    const std::string b =
-        train({.config = config("mlp", fmt::format("b-{}", name_of(precision)), precision), .quiet = true}).run;
-    const TrainResult first = train_steps(config("mlp", fmt::format("c-{}", name_of(precision)), precision), 3);
+    const auto named = [&](const char* name) {
+      return config("mlp", fmt::format("{}-{}", name, name_of(precision)), precision);
+    };
+    const std::string whole = train({.config = named("whole"), .quiet = true}).run;
+    const TrainResult first = train_steps(named("parts"), 3);
     EXPECT_TRUE(first.stopped);
-    const std::string c = train({.resume = first.run, .quiet = true}).run;
+    const std::string parts = train({.resume = first.run, .quiet = true}).run;
     for (const char* file : {"/last.safetensors", "/best.safetensors"}) {
-      EXPECT_EQ(hash_of_tensors(a + file), hash_of_tensors(b + file)) << file;
-      EXPECT_EQ(hash_of_tensors(a + file), hash_of_tensors(c + file)) << file;
+      EXPECT_EQ(hash_of_tensors(whole + file), hash_of_tensors(parts + file)) << file;
     }
-    EXPECT_EQ(read_checkpoint(a + "/last.safetensors").state, read_checkpoint(c + "/last.safetensors").state);
+    EXPECT_EQ(read_checkpoint(whole + "/last.safetensors").state, read_checkpoint(parts + "/last.safetensors").state);
   }
 }
 
 TEST_F(DeviceTraining, StreamsPicturesThatDoNotFitAndLearnsTheSame) {
   const RunConfig resident = config("mlp", "resident");
-  const Graph graph = build_model("mlp", {.height = 32, .width = 32, .classes = 3});
+  const Graph graph = build_model("mlp", {.height = kSide, .width = kSide, .classes = 3});
   const std::size_t enough =
       training_memory(graph, resident, resident.batch, testing::emulated_device()->target()).total();
   const std::string all = train_steps(resident, 3).run;
@@ -103,7 +106,7 @@ TEST_F(DeviceTraining, StreamsPicturesThatDoNotFitAndLearnsTheSame) {
 TEST_F(DeviceTraining, WithoutMemoryNamesNeedHaveTheLargestTensorsAndTheBatch) {
   RunConfig large = config("cnn", "large");
   large.batch = 64;
-  const Graph graph = build_model("cnn", {.height = 32, .width = 32, .classes = 3});
+  const Graph graph = build_model("cnn", {.height = kSide, .width = kSide, .classes = 3});
   const std::size_t have = training_memory(graph, large, large.batch, testing::emulated_device()->target()).total() - 1;
   EXPECT_THAT(error_text([&] { train({.config = large, .quiet = true, .memory = have}); }),
               AllOf(HasSubstr("out of device memory before it begins: the run needs "), HasSubstr(" are free; "),
