@@ -1,5 +1,5 @@
 #pragma once
-// A block's tile of a GEMM on tensor cores: bf16 operands gathered by cursors (cursors.h), fp32 sums.
+// A block's tile of a GEMM on tensor cores: bf16 operands gathered by cursors (cursors.cuh), fp32 sums.
 //
 //   one stage in shared memory: kTileM x 32 of A, kTileN x 32 of B; three stages go round:
 //
