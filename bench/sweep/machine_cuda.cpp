@@ -19,7 +19,8 @@ class CudaMachine final : public Machine {
   CudaMachine() {
     must(cudaGetDeviceProperties(&properties_, 0), "cannot ask the GPU what it is");
     flush_bytes_ = 4 * static_cast<std::size_t>(std::max(properties_.l2CacheSize, 16 << 20));
-    must(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cannot make a stream");
+    // A stream that waits for the default stream: a copy of pageable memory may return before it has landed.
+    must(cudaStreamCreate(&stream_), "cannot make a stream");
     must(cudaEventCreate(&begin_), "cannot make an event");
     must(cudaEventCreate(&end_), "cannot make an event");
     flush_ = allocate(flush_bytes_);

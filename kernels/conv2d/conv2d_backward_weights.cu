@@ -12,7 +12,7 @@
 //          +-------------+           +------------------+      memory, and are transposed on the way into registers
 //
 //   workspace, fp32: slice 0 [ K x RSC | K ]  slice 1 [ K x RSC | K ] ...      the second part is the bias gradient:
-//                                                                              column sums of the diff_dst tile
+//                                                                              the product with a column of ones
 // FLOPs as forward; bytes src * (filter tiles) + diff_dst * (column tiles) + 2 * slices * (K RSC + K) * 4.
 
 #include "kernels/conv2d/conv2d.h"
@@ -54,26 +54,25 @@ __global__ void __launch_bounds__(Shape::kThreads)
   using Gemm = TensorGemm<Shape, TileRows::kDepth, TileRows::kDepth>;
   using PlanA = typename Gemm::PlanA;
   using PlanB = typename Gemm::PlanB;
-  static_assert(Shape::kTileM <= Shape::kThreads, "a thread for each column of diff_dst");
   const TilePlace at = tile_place(p.view.depth(), Shape::kTileM, Shape::kTileN);
   const PixelRange slice = slice_of(p);
   MatrixCursor<__nv_bfloat16, PlanA::kItems, Advance::kRows> a(
       p.diff_dst, slice.end, p.filters, slice.begin + PlanA::row(), PlanA::kRowStep, at.m0 + PlanA::column());
   GatheredColumns<__nv_bfloat16, PlanB::kItems, kTensorSlab> b(p.view, p.src, slice.end, slice.begin + PlanB::row(),
                                                                PlanB::kRowStep, at.n0 + PlanB::column());
-  const int column = static_cast<int>(threadIdx.x);
-  const bool sums_bias = at.n0 == 0 && column < Shape::kTileM;
-  float bias = 0;
+  const bool sums_bias = at.n0 == 0;  // the whole block
+  typename Gemm::RowSums bias;
   typename Gemm::Sums sums;
   Gemm::template multiply<kCopy>(dynamic_shared<typename Gemm::Stage>(), a, b,
                                  (slice.end - slice.begin + kTensorSlab - 1) / kTensorSlab, sums,
                                  [&](typename Gemm::Stage& stage) {
-                                   if (!sums_bias) return;
-#pragma unroll
-                                   for (int k = 0; k < kTensorSlab; ++k) bias += to_float(stage.a.at(k, column));
+                                   if (sums_bias) Gemm::add_rows(stage, bias);
                                  });
   Gemm::visit(sums, at.m0, at.n0, PartialStore{p.partial(), p.filters, p.view.depth()});
-  if (sums_bias && at.m0 + column < p.filters) p.partial_bias()[at.m0 + column] = bias;
+  if (!sums_bias) return;
+  Gemm::visit_rows(bias, [&](int row, float sum) {
+    if (at.m0 + row < p.filters) p.partial_bias()[at.m0 + row] = sum;
+  });
 }
 
 template <class T, Copy kCopy>

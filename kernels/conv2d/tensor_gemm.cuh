@@ -68,6 +68,10 @@ struct TensorGemm {
   struct Sums {
     float v[Shape::kBlocksM][Shape::kBlocksN][4];
   };
+  /// Of A's rows over the depth, in the warps of the first columns; all eight columns of a block are the same.
+  struct RowSums {
+    float v[Shape::kBlocksM][4] = {};
+  };
 
   __device__ static __forceinline__ void clear(Sums& sums) {
 #pragma unroll
@@ -99,6 +103,34 @@ struct TensorGemm {
       per_slab(stages[stage]);
       stage = stage + 1 == kTensorStages ? 0 : stage + 1;
       next = next + 1 == kTensorStages ? 0 : next + 1;
+    }
+  }
+
+  /// Adds a slab's A: a product with a column of ones, one mma for every two or four of the slab's own. Summed element by
+  /// element, the few blocks that do it would be the last ones by far.
+  __device__ static __forceinline__ void add_rows(Stage& stage, RowSums& sums) {
+    if (warp_index() % Shape::kWarpsN != 0) return;                 // the whole warp
+    constexpr std::uint32_t kOnes[2] = {0x3f803f80u, 0x3f803f80u};  // of bf16, two a register
+    const int m = warp_index() / Shape::kWarpsN * Shape::kWarpM;
+#pragma unroll
+    for (int k = 0; k < kTensorSlab; k += 16) {
+#pragma unroll
+      for (int i = 0; i < Shape::kBlocksM; ++i) {
+        std::uint32_t a[4];
+        load_a(stage, m + i * kMmaM, k, a);
+        mma_m16n8k16<__nv_bfloat16>(sums.v[i], a, kOnes);
+      }
+    }
+  }
+  /// Calls store(row of the block's tile, sum) once a row.
+  template <class Store>
+  __device__ static __forceinline__ void visit_rows(const RowSums& sums, const Store& store) {
+    if (warp_index() % Shape::kWarpsN != 0 || mma_member(lane_index()) != 0) return;
+    const int m = warp_index() / Shape::kWarpsN * Shape::kWarpM + mma_group(lane_index());
+#pragma unroll
+    for (int i = 0; i < Shape::kBlocksM; ++i) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) store(m + i * kMmaM + 8 * half, sums.v[i][2 * half]);
     }
   }
 
@@ -144,18 +176,20 @@ struct TensorGemm {
     b.advance(kTensorSlab);
   }
 
+  __device__ static __forceinline__ void load_a(Stage& stage, int row, int k, std::uint32_t (&a)[4]) {
+    if constexpr (kRowsOfA == TileRows::kOuter)
+      stage.a.load_a(row, k, a);
+    else
+      stage.a.load_a_transposed(k, row, a);
+  }
+
   __device__ static __forceinline__ void multiply_slab(Stage& stage, Sums& sums) {
     const int m = warp_index() / Shape::kWarpsN * Shape::kWarpM, n = warp_index() % Shape::kWarpsN * Shape::kWarpN;
 #pragma unroll
     for (int k = 0; k < kTensorSlab; k += 16) {
       std::uint32_t a[Shape::kBlocksM][4], b[Shape::kBlocksN / 2][4];
 #pragma unroll
-      for (int i = 0; i < Shape::kBlocksM; ++i) {
-        if constexpr (kRowsOfA == TileRows::kOuter)
-          stage.a.load_a(m + i * kMmaM, k, a[i]);
-        else
-          stage.a.load_a_transposed(k, m + i * kMmaM, a[i]);
-      }
+      for (int i = 0; i < Shape::kBlocksM; ++i) load_a(stage, m + i * kMmaM, k, a[i]);
 #pragma unroll
       for (int j = 0; j < Shape::kBlocksN / 2; ++j) {
         if constexpr (kRowsOfB == TileRows::kOuter)
