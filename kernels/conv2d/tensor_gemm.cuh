@@ -68,9 +68,11 @@ struct TensorGemm {
   struct Sums {
     float v[Shape::kBlocksM][Shape::kBlocksN][4];
   };
-  /// Of A's rows over the depth, in the warps of the first columns; all eight columns of a block are the same.
+  /// Of A's rows over the depth. Warps that share rows share this work: warp n of them has the blocks n, n + kWarpsN, ...
+  /// (one or two: sixteen registers in one warp would cost the other block of a multiprocessor).
+  static constexpr int kRowBlocks = Shape::kBlocksM / Shape::kWarpsN;
   struct RowSums {
-    float v[Shape::kBlocksM][4] = {};
+    float v[kRowBlocks][4] = {};  // all eight columns of a block are the same
   };
 
   __device__ static __forceinline__ void clear(Sums& sums) {
@@ -106,18 +108,17 @@ struct TensorGemm {
     }
   }
 
-  /// Adds a slab's A: a product with a column of ones, one mma for every two or four of the slab's own. Summed element by
-  /// element, the few blocks that do it would be the last ones by far.
+  /// Adds a slab's A: a product with a column of ones. Summed element by element, the few blocks of a grid that do it
+  /// would be the last ones by far.
   __device__ static __forceinline__ void add_rows(Stage& stage, RowSums& sums) {
-    if (warp_index() % Shape::kWarpsN != 0) return;                 // the whole warp
+    static_assert(Shape::kBlocksM % Shape::kWarpsN == 0, "the warps share the blocks of rows evenly");
     constexpr std::uint32_t kOnes[2] = {0x3f803f80u, 0x3f803f80u};  // of bf16, two a register
-    const int m = warp_index() / Shape::kWarpsN * Shape::kWarpM;
 #pragma unroll
     for (int k = 0; k < kTensorSlab; k += 16) {
 #pragma unroll
-      for (int i = 0; i < Shape::kBlocksM; ++i) {
+      for (int i = 0; i < kRowBlocks; ++i) {
         std::uint32_t a[4];
-        load_a(stage, m + i * kMmaM, k, a);
+        load_a(stage, row_block(i), k, a);
         mma_m16n8k16<__nv_bfloat16>(sums.v[i], a, kOnes);
       }
     }
@@ -125,12 +126,12 @@ struct TensorGemm {
   /// Calls store(row of the block's tile, sum) once a row.
   template <class Store>
   __device__ static __forceinline__ void visit_rows(const RowSums& sums, const Store& store) {
-    if (warp_index() % Shape::kWarpsN != 0 || mma_member(lane_index()) != 0) return;
-    const int m = warp_index() / Shape::kWarpsN * Shape::kWarpM + mma_group(lane_index());
+    if (mma_member(lane_index()) != 0) return;
 #pragma unroll
-    for (int i = 0; i < Shape::kBlocksM; ++i) {
+    for (int i = 0; i < kRowBlocks; ++i) {
 #pragma unroll
-      for (int half = 0; half < 2; ++half) store(m + i * kMmaM + 8 * half, sums.v[i][2 * half]);
+      for (int half = 0; half < 2; ++half)
+        store(row_block(i) + mma_group(lane_index()) + 8 * half, sums.v[i][2 * half]);
     }
   }
 
@@ -174,6 +175,11 @@ struct TensorGemm {
     fill_tile<kCopy, PlanB>(stage.b, b);
     a.advance(kTensorSlab);
     b.advance(kTensorSlab);
+  }
+
+  /// The first row of the warp's i-th block of RowSums.
+  __device__ static __forceinline__ int row_block(int i) {
+    return warp_index() / Shape::kWarpsN * Shape::kWarpM + (warp_index() % Shape::kWarpsN + i * Shape::kWarpsN) * kMmaM;
   }
 
   __device__ static __forceinline__ void load_a(Stage& stage, int row, int k, std::uint32_t (&a)[4]) {

@@ -156,22 +156,22 @@ Status depthwise_backward_weights(const Conv2dProblem& problem, DType type, cons
   if (const Verdict verdict = depthwise_supports(problem, type); !verdict)
     return Status::failed("depthwise backward weights: " + verdict.reason());
   if (args.mode == GradMode::kIgnore) return Status::ok();
-  Status status = check_arrays("depthwise backward weights",
-                               {{"src", args.src},
-                                {"diff_dst", args.diff_dst},
-                                {"diff_weights", args.diff_weights, 4},
-                                {"workspace", args.workspace, 4}},
-                               {{"diff_bias", args.diff_bias, 4}});
-  if (!status) return status;
+  const Status checked = check_arrays("depthwise backward weights",
+                                      {{"src", args.src},
+                                       {"diff_dst", args.diff_dst},
+                                       {"diff_weights", args.diff_weights, 4},
+                                       {"workspace", args.workspace, 4}},
+                                      {{"diff_bias", args.diff_bias, 4}});
+  if (!checked) return checked;
   const Tiling tiling = tiling_of(problem, width_of(problem, type), tuning);
-  status = for_shape<kWidth3, kWidth5>(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
+  const Status summed = for_shape<kWidth3, kWidth5>(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
     constexpr int kWidth = W::value;
     const int floats = F::value * tap_stride<kWidth>(tiling.threads(), tiling.groups * kWidth);
     return launch(depthwise_backward_weights_kernel<T, kWidth, F::value, S::value>, grid_of(tiling, floats, stream),
                   problem, tiling, problem.p(), problem.q(), static_cast<const T*>(args.src),
                   static_cast<const T*>(args.diff_dst), args.workspace);
   });
-  if (!status) return status;
+  if (!summed) return summed;
   const int taps = problem.r * problem.s;
   const LaunchConfig config = {
       .grid = dim3(static_cast<unsigned>(slice_blocks(problem.c, static_cast<int>(tiling.blocks))),
