@@ -48,8 +48,16 @@ __device__ __forceinline__ PixelRange slice_of(const BackwardWeights<T>& p) {
   return {begin, pixels - begin < p.slice_pixels ? pixels : begin + p.slice_pixels};
 }
 
+/// Blocks of a multiprocessor that registers must do for. Left to itself ptxas aims at three for the copies of single
+/// elements, and spills.
 template <class Shape, Copy kCopy>
-__global__ void __launch_bounds__(Shape::kThreads)
+constexpr int kBlocks = kCopy == Copy::kElements ? 2
+                        : Shape::kThreads == 256 ? 2
+                        : Shape::kTileM == 128   ? 3
+                                                 : 7;
+
+template <class Shape, Copy kCopy>
+__global__ void __launch_bounds__(Shape::kThreads, kBlocks<Shape, kCopy>)
     conv2d_backward_weights_tensor_kernel(BackwardWeights<__nv_bfloat16> p) {
   using Gemm = TensorGemm<Shape, TileRows::kDepth, TileRows::kDepth>;
   using PlanA = typename Gemm::PlanA;
