@@ -10,7 +10,7 @@ ARGS := $(if $(DATA),,--image-size 96 --epochs 20)
 # make bench PEERS="--pytorch python3 --keras python3": interpreters that have them
 PEERS :=
 
-.PHONY: help deps configure build train test test-long test-mutation kernel-table bench format clean
+.PHONY: help deps configure build train test test-long test-mutation kernel-table bench sweep format clean
 
 help:
 	@echo 'make train          build, then train and evaluate (DATA=folder: your pictures; else a generated deck)'
@@ -20,6 +20,7 @@ help:
 	@echo 'make test-mutation  plant mistakes in the kernels and count which the tests notice'
 	@echo 'make kernel-table   every kernel: what the emulator counted, registers and spills'
 	@echo 'make bench          the benchmarks'
+	@echo 'make sweep          time the tuning candidates of the kernels on this GPU and write its rows'
 	@echo 'make deps           install the packages in packages.txt that are missing'
 	@echo 'make format         clang-format over the sources'
 	@echo 'make clean          remove the build folders'
@@ -61,6 +62,11 @@ bench: deps
 	@build-bench/bench/bench_ops
 	@build-bench/bench/bench_step
 	@bench/compare_cpu.py --build build-bench $(PEERS)
+
+sweep: deps
+	@cmake --preset bench
+	@cmake --build build-bench -j $(JOBS) --target sweep_kernels
+	@build-bench/bench/sweep/sweep_kernels --write
 
 format:
 	@git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i

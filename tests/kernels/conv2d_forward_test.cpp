@@ -52,11 +52,11 @@ TEST(Conv2dTuning, TakesTheHaloTileWhereItFitsAndWideTilesWhereThereAreMany) {
   EXPECT_FALSE(conv2d_halo_fits(11, 16));
   EXPECT_FALSE(conv2d_halo_fits(16, 11));
   EXPECT_FALSE(conv2d_halo_fits(7, 7));
-  EXPECT_EQ(conv2d_tile(1 << 20, 128, Conv2dTile::kBest), Conv2dTile::k128x128);
-  EXPECT_EQ(conv2d_tile(1 << 10, 128, Conv2dTile::kBest), Conv2dTile::k128x64);
-  EXPECT_EQ(conv2d_tile(1 << 20, 64, Conv2dTile::kBest), Conv2dTile::k128x64);
-  EXPECT_EQ(conv2d_tile(1 << 20, 32, Conv2dTile::kBest), Conv2dTile::k64x32);
-  EXPECT_EQ(conv2d_tile(1 << 20, 32, Conv2dTile::k128x128), Conv2dTile::k128x128);
+  EXPECT_EQ(conv2d_tile(1 << 20, 128, {.tile = Conv2dTile::kBest}), Conv2dTile::k128x128);
+  EXPECT_EQ(conv2d_tile(1 << 10, 128, {.tile = Conv2dTile::kBest}), Conv2dTile::k128x64);
+  EXPECT_EQ(conv2d_tile(1 << 20, 64, {.tile = Conv2dTile::kBest}), Conv2dTile::k128x64);
+  EXPECT_EQ(conv2d_tile(1 << 20, 32, {.tile = Conv2dTile::kBest}), Conv2dTile::k64x32);
+  EXPECT_EQ(conv2d_tile(1 << 20, 32, {.tile = Conv2dTile::k128x128}), Conv2dTile::k128x128);
 }
 
 TEST(Conv2dLauncher, RefusesUnalignedMemory) {

@@ -274,14 +274,14 @@ TEST(DenseBackwardLaunchers, RefuseWhatTheyCannotUse) {
     args.*member = memory + 1;
     EXPECT_THAT(of_dgrad(relu, args), HasSubstr("16-byte aligned"));
     args.*member = nullptr;
-    EXPECT_THAT(of_dgrad(relu, args), HasSubstr("missing"));
+    EXPECT_THAT(of_dgrad(relu, args), HasSubstr("must be given"));
   }
   for (const auto member : {&DenseWgradArgs::src, &DenseWgradArgs::diff_dst, &DenseWgradArgs::dst}) {
     DenseWgradArgs args = wgrad;
     args.*member = memory + 1;
     EXPECT_THAT(of_wgrad(relu, args), HasSubstr("16-byte aligned"));
     args.*member = nullptr;
-    EXPECT_THAT(of_wgrad(relu, args), HasSubstr("missing"));
+    EXPECT_THAT(of_wgrad(relu, args), HasSubstr("must be given"));
   }
   DenseWgradArgs args = wgrad;
   args.diff_bias = memory + 1;

@@ -199,11 +199,11 @@ TEST(DenseForwardLauncher, RefusesWhatItCannotUse) {
   for (const auto member : {&DenseForwardArgs::src, &DenseForwardArgs::weights}) {
     DenseForwardArgs args = good;
     args.*member = nullptr;
-    EXPECT_THAT(reason({}, args), HasSubstr("missing"));
+    EXPECT_THAT(reason({}, args), HasSubstr("must be given"));
   }
   DenseForwardArgs args = good;
   args.dst = nullptr;
-  EXPECT_THAT(reason({}, args), HasSubstr("missing"));
+  EXPECT_THAT(reason({}, args), HasSubstr("must be given"));
   EXPECT_THAT(reason({.in = 100352}, good), HasSubstr("workspace"));
 }
 

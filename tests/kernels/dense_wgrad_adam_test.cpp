@@ -180,14 +180,14 @@ TEST(DenseWgradAdamLauncher, RefusesWhatItCannotUse) {
     args.*member = memory + 1;
     EXPECT_THAT(reason(args), HasSubstr("16-byte aligned"));
     args.*member = nullptr;
-    EXPECT_THAT(reason(args), HasSubstr("missing"));
+    EXPECT_THAT(reason(args), HasSubstr("must be given"));
   }
   for (const auto member : {&DenseWgradAdamArgs::weights, &DenseWgradAdamArgs::moment1, &DenseWgradAdamArgs::moment2}) {
     DenseWgradAdamArgs args = good;
     args.*member = memory + 1;
     EXPECT_THAT(reason(args), HasSubstr("16-byte aligned"));
     args.*member = nullptr;
-    EXPECT_THAT(reason(args), HasSubstr("missing"));
+    EXPECT_THAT(reason(args), HasSubstr("must be given"));
   }
   for (const auto member : {&DenseWgradAdamArgs::average, &DenseWgradAdamArgs::diff_bias}) {
     DenseWgradAdamArgs args = good;
@@ -199,7 +199,7 @@ TEST(DenseWgradAdamLauncher, RefusesWhatItCannotUse) {
   EXPECT_THAT(reason(args), HasSubstr("16-byte aligned"));
   args = good;
   args.clock = nullptr;
-  EXPECT_THAT(reason(args), HasSubstr("missing"));
+  EXPECT_THAT(reason(args), HasSubstr("must be given"));
   EXPECT_THAT(reason(good, {.options = {.kind = OptimizerKind::kSgd}}), HasSubstr("SGD"));
 }
 
