@@ -1,0 +1,135 @@
+"""Builds the emulated kernels and their tests with one file changed, beside an existing build that is only read."""
+
+import json
+import os
+import pathlib
+import re
+import resource
+import shlex
+import shutil
+import subprocess
+import time
+
+from mutation.mutants import ROOT
+
+LIBRARY = "kernels/simt/emulator/libcudacards_emulated.so"
+TESTS = "tests/kernels/test_kernels_emulated"
+MEMORY = 8 << 30  # bytes of address space for a mutant's tests: one that allocates without end must not take the machine
+
+
+def objects_of(build, folder):
+    """{object: set of the project's files that it is made of}, from the dependencies that the build recorded."""
+    text = subprocess.run(["ninja", "-C", build, "-t", "deps"], text=True, capture_output=True, check=True).stdout
+    objects, files = {}, None
+    for line in text.splitlines():
+        if line.startswith(" "):
+            path = pathlib.Path(os.path.normpath(build / line.strip()))
+            if files is not None and path.is_relative_to(ROOT):
+                files.add(path)
+        else:
+            name = line.split(": ")[0]
+            files = objects.setdefault(name, set()) if folder in name else None
+    return objects
+
+
+class ScratchBuild:
+    def __init__(self, build, folder):
+        self.build, self.folder = build, folder
+        self.kernels = objects_of(build, "cudacards_emulated.dir")
+        self.tests = objects_of(build, "test_kernels_emulated.dir")
+        self.compile = {}
+        for entry in json.loads((build / "compile_commands.json").read_text()):
+            arguments = shlex.split(entry["command"])
+            self.compile[arguments[arguments.index("-o") + 1]] = (arguments, pathlib.Path(entry["file"]))
+        self.link = {target: self.link_command(target) for target in (LIBRARY, TESTS)}
+        self.suites = {}  # a test's source -> its suites
+        self.baselines = {}
+
+    def link_command(self, target):
+        commands = subprocess.run(["ninja", "-C", self.build, "-t", "commands", target], text=True, capture_output=True,
+                                  check=True).stdout
+        for line in reversed(commands.splitlines()):
+            for part in line.split(" && "):
+                if f"-o {target} " in part:
+                    return part
+        raise SystemExit(f"mutate_kernels: {self.build} has no command that links {target}")
+
+    def filter_of(self, mutant):
+        """The suites that look at what the change reaches: its own family's and those of the kernels it is part of."""
+        reached = {mutant.family}
+        for name, files in self.kernels.items():
+            if mutant.path in files:
+                reached.add(self.compile[name][1].parent.name)
+        suites = set()
+        for name, files in self.tests.items():
+            if any(f.parent.parent == ROOT / "kernels" and f.parent.name in reached for f in files):
+                suites.update(re.findall(r"^TEST(?:_F|_P)?\((\w+),", self.compile[name][1].read_text(), re.M))
+        return ":".join(f"{suite}.*:*/{suite}.*" for suite in sorted(suites))
+
+    def make(self, mutant):
+        """(library, tests) with the change in them, or None where it does not compile."""
+        place = self.folder / mutant.key
+        overlay = place / "source"
+        changed = overlay / mutant.file
+        changed.parent.mkdir(parents=True, exist_ok=True)
+        changed.write_text(mutant.text)
+        # The changed file comes first for every include; warnings are not the tests' business.
+        extra = [f"-I{overlay}", "-w"]
+        made = {}
+        for objects in (self.kernels, self.tests):
+            for name in sorted(objects):
+                if mutant.path not in objects[name]:
+                    continue
+                arguments, source = self.compile[name]
+                output = made[name] = str(place / name.replace("/", "_"))
+                arguments = [a for a in arguments if a != "-Werror"]
+                arguments[arguments.index("-o") + 1] = output
+                arguments[arguments.index("-c") + 1] = str(changed if source == mutant.path else source)
+                if objects is self.tests:
+                    arguments = ["-O1" if a == "-O3" else a for a in arguments]  # compiled once, run once
+                first = next(i for i, a in enumerate(arguments) if a.startswith("-"))
+                arguments[first:first] = extra
+                if subprocess.run(arguments, cwd=self.build, capture_output=True).returncode != 0:
+                    return None
+        results = []
+        for target, objects in ((LIBRARY, self.kernels), (TESTS, self.tests)):
+            if not any(name in made for name in objects):
+                results.append(self.build / target)
+                continue
+            output = place / pathlib.Path(target).name
+            command = self.link[target].replace(f"-o {target} ", f"-o {output} ")
+            for name, replacement in made.items():
+                command = command.replace(f" {name} ", f" {replacement} ")
+            linked = subprocess.run(command, shell=True, cwd=self.build, capture_output=True, text=True)
+            if linked.returncode != 0:
+                return None
+            results.append(output)
+        return results
+
+    def clean(self, mutant):
+        shutil.rmtree(self.folder / mutant.key, ignore_errors=True)
+
+    def run(self, library, tests, suites, timeout):
+        """(what noticed, seconds): the first test that failed, "time" or "crash"; None where all passed."""
+        environment = dict(os.environ, LD_PRELOAD=str(library), OMP_WAIT_POLICY="passive", OMP_NUM_THREADS="1")
+        begin = time.monotonic()
+        try:
+            run = subprocess.run([tests, f"--gtest_filter={suites}", "--gtest_fail_fast", "--gtest_brief=1"], env=environment,
+                                 capture_output=True, text=True, errors="replace", timeout=timeout, cwd=self.folder,
+                                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)))
+        except subprocess.TimeoutExpired:
+            return "time", timeout
+        seconds = time.monotonic() - begin
+        if run.returncode == 0:
+            return None, seconds
+        failed = re.search(r"^\[  FAILED  \] ([\w/]+\.[\w/]+)", run.stdout, re.M)
+        return failed[1] if failed else "crash", seconds
+
+    def baseline(self, suites):
+        """Seconds of the unchanged kernels' tests, which must pass."""
+        if suites not in self.baselines:
+            noticed, seconds = self.run(self.build / LIBRARY, self.build / TESTS, suites, timeout=1800)
+            if noticed is not None:
+                raise SystemExit(f"mutate_kernels: the unchanged kernels do not pass: {noticed}")
+            self.baselines[suites] = seconds
+        return self.baselines[suites]
