@@ -64,15 +64,15 @@ def judge(mutant, builder, slowness, tests):
     """The mutant's line of the log."""
     entry = {"key": mutant.key, "file": mutant.file, "line": mutant.line, "family": mutant.family, "kind": mutant.kind,
              "before": mutant.before, "after": mutant.after, "tests": tests}
-    suites = builder.filter_of(mutant)
+    suites = builder.suites_of(mutant)
     if not suites:
         return entry | {"verdict": "survived", "noticed_by": None}
     try:
         built = builder.make(mutant)
         if built is None:
             return entry | {"verdict": "does not compile"}
-        timeout = slowness * builder.baseline(suites) + 30
-        noticed, seconds = builder.run(*built, suites, timeout)
+        usual = sum(builder.seconds[suite] for suite in suites)
+        noticed, seconds = builder.run(*built, suites, timeout=slowness * usual + 30)
     finally:
         builder.clean(mutant)
     return entry | {"verdict": "survived" if noticed is None else "killed", "noticed_by": noticed, "seconds": round(seconds, 1)}

@@ -25,6 +25,7 @@ struct ConvPoolProblem {
   Activation activation = Activation::kRelu;
   ConvPoolSource source = ConvPoolSource::kAsDst;
   float scale = 1.0f;  // of kU8
+  bool operator==(const ConvPoolProblem&) const = default;
 
   static constexpr int kFiltersPerWord = 16;
 

@@ -118,6 +118,7 @@ TEST_P(Depthwise, BackwardWeightsIsExact) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Depthwise, ::testing::ValuesIn(kCases));
+INSTANTIATE_TEST_SUITE_P(Models, Depthwise, ::testing::ValuesIn(cases_of_all_models()));
 
 // --- random numbers
 

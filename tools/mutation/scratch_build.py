@@ -1,5 +1,6 @@
 """Builds the emulated kernels and their tests with one file changed, beside an existing build that is only read."""
 
+import collections
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ from mutation.mutants import ROOT
 
 LIBRARY = "kernels/simt/emulator/libcudacards_emulated.so"
 TESTS = "tests/kernels/test_kernels_emulated"
+QUIET = {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": "1"}
 MEMORY = 8 << 30  # bytes of address space for a mutant's tests: one that allocates without end must not take the machine
 
 
@@ -32,6 +34,30 @@ def objects_of(build, folder):
     return objects
 
 
+def families_tested_by(source):
+    """Whose headers a test includes, or the support header of its family does."""
+    texts = [source.read_text()]
+    for header in re.findall(r'#include "(tests/kernels/support/\w+\.h)"', texts[0]):
+        if not header.endswith("/model_problems.h"):  # the models' problems for every family
+            texts.append((ROOT / header).read_text())
+    return {family for text in texts for family in re.findall(r'#include "kernels/(\w+)/', text)}
+
+
+def limit_memory():
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def without_bookkeeping(arguments):
+    """A compiler's command without the cache, warnings as errors, and the dependencies that it writes for the build."""
+    kept, skip = [], False
+    for argument in arguments:
+        if skip or argument in ("-MF", "-MT"):
+            skip = not skip
+        elif argument not in ("-MD", "-Werror") and not argument.endswith("/ccache"):
+            kept.append(argument)
+    return kept
+
+
 class ScratchBuild:
     def __init__(self, build, folder):
         self.build, self.folder = build, folder
@@ -42,8 +68,8 @@ class ScratchBuild:
             arguments = shlex.split(entry["command"])
             self.compile[arguments[arguments.index("-o") + 1]] = (arguments, pathlib.Path(entry["file"]))
         self.link = {target: self.link_command(target) for target in (LIBRARY, TESTS)}
-        self.suites = {}  # a test's source -> its suites
-        self.baselines = {}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.seconds = self.baseline()
 
     def link_command(self, target):
         commands = subprocess.run(["ninja", "-C", self.build, "-t", "commands", target], text=True, capture_output=True,
@@ -54,17 +80,18 @@ class ScratchBuild:
                     return part
         raise SystemExit(f"mutate_kernels: {self.build} has no command that links {target}")
 
-    def filter_of(self, mutant):
+    def suites_of(self, mutant):
         """The suites that look at what the change reaches: its own family's and those of the kernels it is part of."""
         reached = {mutant.family}
         for name, files in self.kernels.items():
             if mutant.path in files:
                 reached.add(self.compile[name][1].parent.name)
         suites = set()
-        for name, files in self.tests.items():
-            if any(f.parent.parent == ROOT / "kernels" and f.parent.name in reached for f in files):
-                suites.update(re.findall(r"^TEST(?:_F|_P)?\((\w+),", self.compile[name][1].read_text(), re.M))
-        return ":".join(f"{suite}.*:*/{suite}.*" for suite in sorted(suites))
+        for name in self.tests:
+            source = self.compile[name][1]
+            if reached & families_tested_by(source):
+                suites.update(re.findall(r"^TEST(?:_F|_P)?\((\w+),", source.read_text(), re.M))
+        return sorted(suites)
 
     def make(self, mutant):
         """(library, tests) with the change in them, or None where it does not compile."""
@@ -82,7 +109,7 @@ class ScratchBuild:
                     continue
                 arguments, source = self.compile[name]
                 output = made[name] = str(place / name.replace("/", "_"))
-                arguments = [a for a in arguments if a != "-Werror"]
+                arguments = without_bookkeeping(arguments)
                 arguments[arguments.index("-o") + 1] = output
                 arguments[arguments.index("-c") + 1] = str(changed if source == mutant.path else source)
                 if objects is self.tests:
@@ -111,12 +138,13 @@ class ScratchBuild:
 
     def run(self, library, tests, suites, timeout):
         """(what noticed, seconds): the first test that failed, "time" or "crash"; None where all passed."""
-        environment = dict(os.environ, LD_PRELOAD=str(library), OMP_WAIT_POLICY="passive", OMP_NUM_THREADS="1")
+        environment = dict(os.environ, LD_PRELOAD=str(library), **QUIET)
         begin = time.monotonic()
+        chosen = ":".join(f"{suite}.*:*/{suite}.*" for suite in suites)
         try:
-            run = subprocess.run([tests, f"--gtest_filter={suites}", "--gtest_fail_fast", "--gtest_brief=1"], env=environment,
+            run = subprocess.run([tests, f"--gtest_filter={chosen}", "--gtest_fail_fast", "--gtest_brief=1"], env=environment,
                                  capture_output=True, text=True, errors="replace", timeout=timeout, cwd=self.folder,
-                                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)))
+                                 preexec_fn=limit_memory)
         except subprocess.TimeoutExpired:
             return "time", timeout
         seconds = time.monotonic() - begin
@@ -125,11 +153,22 @@ class ScratchBuild:
         failed = re.search(r"^\[  FAILED  \] ([\w/]+\.[\w/]+)", run.stdout, re.M)
         return failed[1] if failed else "crash", seconds
 
-    def baseline(self, suites):
-        """Seconds of the unchanged kernels' tests, which must pass."""
-        if suites not in self.baselines:
-            noticed, seconds = self.run(self.build / LIBRARY, self.build / TESTS, suites, timeout=1800)
-            if noticed is not None:
-                raise SystemExit(f"mutate_kernels: the unchanged kernels do not pass: {noticed}")
-            self.baselines[suites] = seconds
-        return self.baselines[suites]
+    def baseline(self):
+        """{suite: seconds} of the unchanged kernels' tests, which must pass."""
+        report = self.folder / "baseline.json"
+        made = max((self.build / target).stat().st_mtime for target in (LIBRARY, TESTS))
+        if not report.exists() or report.stat().st_mtime < made:
+            self.run_baseline(report)
+        # Instances of a suite, Cases/Pool and Models/Pool, count together.
+        seconds = collections.Counter()
+        for suite in json.loads(report.read_text())["testsuites"]:
+            seconds[suite["name"].split("/")[-1]] += float(suite["time"].rstrip("s"))
+        return seconds
+
+    def run_baseline(self, report):
+        run = subprocess.run([self.build / TESTS, "--gtest_brief=1", f"--gtest_output=json:{report}"],
+                             env=dict(os.environ, **QUIET), capture_output=True, text=True, errors="replace",
+                             preexec_fn=limit_memory)
+        if run.returncode != 0:
+            report.unlink(missing_ok=True)
+            raise SystemExit(f"mutate_kernels: the unchanged kernels do not pass:\n{run.stdout[-2000:]}")

@@ -8,6 +8,7 @@
 #include "kernels/conv_pool/conv_pool.h"
 #include "tests/kernels/support/conv_pool_reference.h"
 #include "tests/kernels/support/device.h"
+#include "tests/kernels/support/model_problems.h"
 
 namespace cudacards::testing {
 inline namespace conv_pool_cases {
@@ -54,6 +55,17 @@ const Case kCases[] = {
     {1, 6, 34, 1, 7, kRelu, kU8},
     {1, 4, 4, 16, 16, kNone, kU8},
 };
+
+/// Those of all models; few channels are pictures, which may come as pixels.
+inline std::vector<Case> cases_of_models() {
+  std::vector<Case> cases;
+  for (const auto& [name, p] : model_problems().conv_pool) {
+    cases.push_back({p.conv.n, p.conv.h, p.conv.w, p.conv.c, p.conv.k, p.activation});
+    EXPECT_EQ(cases.back().problem(), p) << name << " is no convolution that conv_pool has";
+    if (p.conv.c <= 4) cases.push_back({p.conv.n, p.conv.h, p.conv.w, p.conv.c, p.conv.k, p.activation, kU8});
+  }
+  return cases;
+}
 
 template <class T>
 constexpr DType kType = sizeof(T) == 4 ? DType::kF32 : DType::kBf16;
