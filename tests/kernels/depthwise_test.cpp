@@ -52,6 +52,7 @@ const Case kCases[] = {
     {2, 11, 14, 32, 5, 1, kSame5, kFewBlocks},
     {3, 15, 13, 17, 3, 1, kSame3, kFewBlocks},
     {2, 37, 20, 8, 3, 2, kAfter3, kFewBlocks},
+    {1, 40, 30, 32, 3, 1, kSame3},  // partial sums of ten blocks (bf16 and fp32): the second step adds eight at once
 };
 
 class Depthwise : public KernelTest, public ::testing::WithParamInterface<Case> {};

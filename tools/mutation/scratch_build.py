@@ -8,15 +8,19 @@ import re
 import resource
 import shlex
 import shutil
+import signal
 import subprocess
-import time
 
 from mutation.mutants import ROOT
 
 LIBRARY = "kernels/simt/emulator/libcudacards_emulated.so"
 TESTS = "tests/kernels/test_kernels_emulated"
 QUIET = {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": "1"}
-MEMORY = 8 << 30  # bytes of address space for a mutant's tests: one that allocates without end must not take the machine
+# Bytes of address space for a mutant's tests: one that allocates without end must not take the machine. Half of it is what
+# the emulator reserves for device memory.
+MEMORY = 16 << 30
+# A mutant's tests may take this many times as long as the right kernels', and ten seconds; longer counts as noticed.
+LONGER = 3
 
 
 def objects_of(build, folder):
@@ -43,8 +47,12 @@ def families_tested_by(source):
     return {family for text in texts for family in re.findall(r'#include "kernels/(\w+)/', text)}
 
 
-def limit_memory():
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+def limits(seconds):
+    """Of processor time, so that a busy machine does not count as a mistake that was noticed."""
+    def set_limits():
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+    return set_limits
 
 
 def without_bookkeeping(arguments):
@@ -80,18 +88,22 @@ class ScratchBuild:
                     return part
         raise SystemExit(f"mutate_kernels: {self.build} has no command that links {target}")
 
-    def suites_of(self, mutant):
-        """The suites that look at what the change reaches: its own family's and those of the kernels it is part of."""
+    def tests_of(self, mutant):
+        """{object: its suites} of the tests that look at what the change reaches: its own family and the families of the
+        kernels that it is part of."""
         reached = {mutant.family}
         for name, files in self.kernels.items():
             if mutant.path in files:
                 reached.add(self.compile[name][1].parent.name)
-        suites = set()
+        tests = {}
         for name in self.tests:
             source = self.compile[name][1]
             if reached & families_tested_by(source):
-                suites.update(re.findall(r"^TEST(?:_F|_P)?\((\w+),", source.read_text(), re.M))
-        return sorted(suites)
+                tests[name] = re.findall(r"^TEST(?:_F|_P)?\((\w+),", source.read_text(), re.M)
+        return tests
+
+    def suites_of(self, mutant):
+        return sorted(suite for suites in self.tests_of(mutant).values() for suite in suites)
 
     def make(self, mutant):
         """(library, tests) with the change in them, or None where it does not compile."""
@@ -103,72 +115,78 @@ class ScratchBuild:
         # The changed file comes first for every include; warnings are not the tests' business.
         extra = [f"-I{overlay}", "-w"]
         made = {}
-        for objects in (self.kernels, self.tests):
-            for name in sorted(objects):
-                if mutant.path not in objects[name]:
-                    continue
-                arguments, source = self.compile[name]
-                output = made[name] = str(place / name.replace("/", "_"))
-                arguments = without_bookkeeping(arguments)
-                arguments[arguments.index("-o") + 1] = output
-                arguments[arguments.index("-c") + 1] = str(changed if source == mutant.path else source)
-                if objects is self.tests:
-                    arguments = ["-O1" if a == "-O3" else a for a in arguments]  # compiled once, run once
-                first = next(i for i, a in enumerate(arguments) if a.startswith("-"))
-                arguments[first:first] = extra
-                if subprocess.run(arguments, cwd=self.build, capture_output=True).returncode != 0:
-                    return None
-        results = []
-        for target, objects in ((LIBRARY, self.kernels), (TESTS, self.tests)):
-            if not any(name in made for name in objects):
-                results.append(self.build / target)
+        # Tests of other families are left out of the program instead of being compiled again.
+        kept = self.tests_of(mutant)
+        others = [name for name in self.tests if name not in kept and "/support/" not in name]
+        for name, files in [*self.kernels.items(), *self.tests.items()]:
+            if mutant.path not in files or name in others:
                 continue
-            output = place / pathlib.Path(target).name
-            command = self.link[target].replace(f"-o {target} ", f"-o {output} ")
-            for name, replacement in made.items():
-                command = command.replace(f" {name} ", f" {replacement} ")
-            linked = subprocess.run(command, shell=True, cwd=self.build, capture_output=True, text=True)
-            if linked.returncode != 0:
+            arguments, source = self.compile[name]
+            output = made[name] = str(place / name.replace("/", "_"))
+            arguments = without_bookkeeping(arguments)
+            arguments[arguments.index("-o") + 1] = output
+            arguments[arguments.index("-c") + 1] = str(changed if source == mutant.path else source)
+            if name in self.tests:
+                arguments = ["-O1" if a == "-O3" else a for a in arguments]  # compiled once, run once
+            first = next(i for i, a in enumerate(arguments) if a.startswith("-"))
+            arguments[first:first] = extra
+            if subprocess.run(arguments, cwd=self.build, capture_output=True).returncode != 0:
                 return None
-            results.append(output)
-        return results
+        library = self.relink(LIBRARY, place, self.kernels, made)
+        tests = self.relink(TESTS, place, self.tests, made | dict.fromkeys(others, ""))
+        return (library, tests) if library and tests else None
+
+    def relink(self, target, place, objects, made):
+        """The target with the objects of `made` in place of its own; its own file where it has none of them."""
+        if not any(made.get(name) for name in objects):
+            return self.build / target
+        output = place / pathlib.Path(target).name
+        command = self.link[target].replace(f"-o {target} ", f"-o {output} ")
+        for name, replacement in made.items():
+            command = command.replace(f" {name} ", f" {replacement} ")
+        linked = subprocess.run(command, shell=True, cwd=self.build, capture_output=True)
+        return output if linked.returncode == 0 else None
 
     def clean(self, mutant):
         shutil.rmtree(self.folder / mutant.key, ignore_errors=True)
 
-    def run(self, library, tests, suites, timeout):
-        """(what noticed, seconds): the first test that failed, "time" or "crash"; None where all passed."""
+    def run(self, library, tests, suites):
+        """What noticed: the first test that failed, "time" or "crash"; None where all passed."""
         environment = dict(os.environ, LD_PRELOAD=str(library), **QUIET)
-        begin = time.monotonic()
         chosen = ":".join(f"{suite}.*:*/{suite}.*" for suite in suites)
-        try:
-            run = subprocess.run([tests, f"--gtest_filter={chosen}", "--gtest_fail_fast", "--gtest_brief=1"], env=environment,
-                                 capture_output=True, text=True, errors="replace", timeout=timeout, cwd=self.folder,
-                                 preexec_fn=limit_memory)
-        except subprocess.TimeoutExpired:
-            return "time", timeout
-        seconds = time.monotonic() - begin
+        seconds = int(LONGER * sum(self.seconds[suite] for suite in suites)) + 10
+        run = subprocess.run([tests, f"--gtest_filter={chosen}", "--gtest_fail_fast", "--gtest_brief=1"], env=environment,
+                             capture_output=True, text=True, errors="replace", cwd=self.folder, preexec_fn=limits(seconds))
         if run.returncode == 0:
-            return None, seconds
+            return None
+        if run.returncode == -signal.SIGXCPU:
+            return "time"
         failed = re.search(r"^\[  FAILED  \] ([\w/]+\.[\w/]+)", run.stdout, re.M)
-        return failed[1] if failed else "crash", seconds
+        return failed[1] if failed else "crash"
 
     def baseline(self):
-        """{suite: seconds} of the unchanged kernels' tests, which must pass."""
+        """{suite: seconds of processor time} of the unchanged kernels' tests, which must pass."""
         report = self.folder / "baseline.json"
         made = max((self.build / target).stat().st_mtime for target in (LIBRARY, TESTS))
         if not report.exists() or report.stat().st_mtime < made:
             self.run_baseline(report)
+        tested = json.loads(report.read_text())
+        share = tested["processor_seconds"] / float(tested["time"].rstrip("s"))
         # Instances of a suite, Cases/Pool and Models/Pool, count together.
         seconds = collections.Counter()
-        for suite in json.loads(report.read_text())["testsuites"]:
-            seconds[suite["name"].split("/")[-1]] += float(suite["time"].rstrip("s"))
+        for suite in tested["testsuites"]:
+            seconds[suite["name"].split("/")[-1]] += share * float(suite["time"].rstrip("s"))
         return seconds
 
     def run_baseline(self, report):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         run = subprocess.run([self.build / TESTS, "--gtest_brief=1", f"--gtest_output=json:{report}"],
                              env=dict(os.environ, **QUIET), capture_output=True, text=True, errors="replace",
-                             preexec_fn=limit_memory)
+                             preexec_fn=limits(seconds=3600))
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         if run.returncode != 0:
             report.unlink(missing_ok=True)
             raise SystemExit(f"mutate_kernels: the unchanged kernels do not pass:\n{run.stdout[-2000:]}")
+        tested = json.loads(report.read_text())
+        tested["processor_seconds"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        report.write_text(json.dumps(tested))
