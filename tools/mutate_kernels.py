@@ -25,7 +25,7 @@ import subprocess
 import sys
 import threading
 
-from mutation.mutants import ROOT, Mutant, all_mutants, families, in_order, read_equivalents
+from mutation.mutants import ROOT, Mutant, all_mutants, families, in_order, read_equivalents, without_equivalents
 from mutation.scratch_build import ScratchBuild
 
 EQUIVALENTS = ROOT / "tools/equivalent_mutants.txt"
@@ -81,7 +81,7 @@ def control(builder):
     """An unchanged header and kernel, taken the way of a mutant, must survive: else the way itself is what kills."""
     for file in ("kernels/dropout/dropout.h", "kernels/dropout/dropout.cu"):
         path = ROOT / file
-        unchanged = Mutant(path, 1, "control", "", "", path.read_text())
+        unchanged = Mutant(path, 1, "control", "", "", "", "", path.read_text())
         entry = judge(unchanged, builder, tests="")
         if entry["verdict"] != "survived":
             raise SystemExit(f"mutate_kernels: an unchanged {file} does not survive: {entry}")
@@ -104,12 +104,6 @@ def table(entries, by):
     return "\n".join([f"killed, by {by}", *rows])
 
 
-def stale(known, mutants_by_family):
-    places = {(m.file, m.before, m.after) for mutants in mutants_by_family.values() for m in mutants}
-    read = {f"kernels/{family}/" for family in mutants_by_family}
-    return [entry for entry in known if entry not in places and any(entry[0].startswith(folder) for folder in read)]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
@@ -124,17 +118,19 @@ def main():
 
     candidates = all_mutants(options.only)
     known = read_equivalents(EQUIVALENTS)
-    if gone := stale(known, candidates):
+    possible = sum(map(len, candidates.values()))
+    candidates = without_equivalents(candidates, known)
+    left = sum(map(len, candidates.values()))
+    gone = [entry for entry in known if entry.used == 0]
+    if gone and not options.only:
         print("mutate_kernels: no such mutant any more, take the line out of tools/equivalent_mutants.txt:", file=sys.stderr)
         for entry in gone:
-            print("  " + " | ".join(entry), file=sys.stderr)
+            print(f"  {entry.file} | {entry.before} | {entry.after}", file=sys.stderr)
         return 2
-    for family, mutants in candidates.items():
-        candidates[family] = [m for m in mutants if (m.file, m.before, m.after) not in known]
     if options.list:
         for family, mutants in candidates.items():
             print(f"{family:<16} {len(mutants)}")
-        print(f"{sum(map(len, candidates.values()))} possible mutants, {len(known)} equivalent ones left out")
+        print(f"{left} possible mutants, {possible - left} equivalent ones left out")
         return 0
 
     build = options.build.resolve()
@@ -170,7 +166,7 @@ def main():
         print(f"{earlier} verdicts are from before the sources changed (--fresh tries all again)")
     killed = len(tried) - len(survivors)
     score = killed / len(tried) if tried else 1.0
-    print(f"{killed} of {len(tried)} mutants killed: {score:.1%} (seed {options.seed}, {len(known)} equivalent ones left out)")
+    print(f"{killed} of {len(tried)} mutants killed: {score:.1%} (seed {options.seed}, of {left} possible)")
     return 0 if score >= options.least else 1
 
 

@@ -96,6 +96,16 @@ TEST(ProblemSizes, OfWhatLooksAtOneElementAtATime) {
   EXPECT_EQ((CastProblem{.elements = 10}.flops()), 0);
 }
 
+TEST(ProblemSizes, AreNothingWhereNothingIsSaid) {
+  EXPECT_EQ(ActivationProblem{}.elements, 0);
+  EXPECT_EQ(AddProblem{}.elements, 0);
+  EXPECT_EQ(DropoutProblem{}.elements, 0);
+  EXPECT_EQ(FillProblem{}.elements, 0);
+  EXPECT_EQ(CastProblem{}.elements, 0);
+  EXPECT_EQ(OptimizerProblem{}.elements, 0);
+  EXPECT_EQ(OptimizerProblem{}.segments, 0);
+}
+
 TEST(ProblemSizes, OfAnUpdate) {
   const OptimizerProblem sgd = {.options = {.kind = OptimizerKind::kSgd}, .elements = 10},
                          adam = {.options = {.kind = OptimizerKind::kAdam}, .elements = 10};

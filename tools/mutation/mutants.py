@@ -1,6 +1,7 @@
 """The mistakes that people make in kernels, and the places of kernels/ where one can be made."""
 
 import dataclasses
+import fnmatch
 import hashlib
 import math
 import pathlib
@@ -14,8 +15,7 @@ NOT_OPERATIONS = ("base", "simt")
 
 def swap(a, b, kind):
     """Both ways round, as whole words."""
-    return [(kind, rf"(?<![\w.]){a}(?!\w)" if "." in a else rf"\b{a}\b", b),
-            (kind, rf"(?<![\w.]){b}(?!\w)" if "." in b else rf"\b{b}\b", a)]
+    return [(kind, rf"\b{re.escape(one)}\b", other) for one, other in ((a, b), (b, a))]
 
 
 # (kind, pattern, replacement)
@@ -67,6 +67,8 @@ class Mutant:
     kind: str
     before: str         # the line, without the blanks around it
     after: str
+    removed: str        # of the line, and what is there instead
+    added: str
     text: str = dataclasses.field(repr=False)  # the whole changed file
 
     @property
@@ -80,6 +82,11 @@ class Mutant:
     @property
     def key(self):
         return hashlib.sha256(f"{self.file}\n{self.text}".encode()).hexdigest()[:12]
+
+
+def is_endless(code, match, kind):
+    """`for (...; i = n)`: every test notices."""
+    return kind == "lost sum" and "for (" in code[:match.start()] and code[:match.start()].count(";") == 2
 
 
 def code_lines(text):
@@ -97,9 +104,10 @@ def mutants_of(path):
     for number, code in code_lines(text):
         for kind, pattern, replacement in OPERATORS:
             for match in re.finditer(pattern, code):
-                changed = code[:match.start()] + match.expand(replacement) + code[match.end():]
-                if changed != code:
-                    yield Mutant(path, number + 1, kind, code.strip(), changed.strip(),
+                added = match.expand(replacement)
+                changed = code[:match.start()] + added + code[match.end():]
+                if changed != code and not is_endless(code, match, kind):
+                    yield Mutant(path, number + 1, kind, code.strip(), changed.strip(), match.group(0), added,
                                  "\n".join(lines[:number] + [changed] + lines[number + 1:]))
 
 
@@ -138,11 +146,40 @@ def in_order(mutants_by_family, seed):
     return [mutant for _, mutant in sorted(ranked, key=lambda entry: entry[0])]
 
 
+@dataclasses.dataclass
+class Equivalent:
+    """A line of equivalent_mutants.txt: one changed line, or with "..." around it one change wherever a file has it."""
+    file: str
+    before: str
+    after: str
+    reason: str
+    used: int = 0
+
+    def is_of(self, mutant):
+        if not fnmatch.fnmatch(mutant.file, self.file):
+            return False
+        if self.before.startswith("... "):
+            return (f"... {mutant.removed.strip()} ...", f"... {mutant.added.strip()} ...") == (self.before, self.after)
+        return (mutant.before, mutant.after) == (self.before, self.after)
+
+
 def read_equivalents(path):
-    """{(file, before, after): reason}"""
-    known = {}
+    known = []
     for line in path.read_text().splitlines():
         if line.strip() and not line.startswith("#"):
-            file, before, after, reason = (part.strip() for part in line.split(" | "))
-            known[file, before, after] = reason
+            known.append(Equivalent(*(part.strip() for part in line.split(" | "))))
     return known
+
+
+def without_equivalents(mutants_by_family, known):
+    """Marks what is used."""
+    left = {}
+    for family, mutants in mutants_by_family.items():
+        left[family] = []
+        for mutant in mutants:
+            of = [entry for entry in known if entry.is_of(mutant)]
+            for entry in of:
+                entry.used += 1
+            if not of:
+                left[family].append(mutant)
+    return left
