@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mutation test of the kernels: plants one mistake at a time and asks whether the tests notice.
 
-  tools/mutate_kernels.py --build build [--count 120] [--seed 1] [--only dropout ...] [--fresh] [--list]
+  tools/mutate_kernels.py --build build [--count 100] [--seed 1] [--only dropout ...] [--fresh] [--list]
 
 A mutant is one changed place in a file of kernels/<operation>/. What includes the file is compiled for the emulator with the
 change (kernels and tests), in a folder beside the build, and the tests of the operations that it reaches run until the first
@@ -25,7 +25,7 @@ import subprocess
 import sys
 import threading
 
-from mutation.mutants import ROOT, Mutant, all_mutants, families, in_order, read_equivalents, without_equivalents
+from mutation.mutants import ROOT, Mutant, all_mutants, families, in_order, is_equivalent, read_equivalents
 from mutation.scratch_build import ScratchBuild
 
 EQUIVALENTS = ROOT / "tools/equivalent_mutants.txt"
@@ -107,7 +107,7 @@ def table(entries, by):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
-    parser.add_argument("--count", type=int, default=120, help="mutants to try (120)")
+    parser.add_argument("--count", type=int, default=100, help="mutants to try (100)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="*", choices=families(), metavar="OPERATION", help="folders of kernels/")
     parser.add_argument("--jobs", type=int, default=2, help="mutants side by side (2)")
@@ -118,9 +118,9 @@ def main():
 
     candidates = all_mutants(options.only)
     known = read_equivalents(EQUIVALENTS)
-    possible = sum(map(len, candidates.values()))
-    candidates = without_equivalents(candidates, known)
-    left = sum(map(len, candidates.values()))
+    # Sampled first, so that another equivalent one does not change the rest of the sample.
+    everything = in_order(candidates, options.seed)
+    queue = [mutant for mutant in everything if not is_equivalent(mutant, known)]
     gone = [entry for entry in known if entry.used == 0]
     if gone and not options.only:
         print("mutate_kernels: no such mutant any more, take the line out of tools/equivalent_mutants.txt:", file=sys.stderr)
@@ -128,9 +128,9 @@ def main():
             print(f"  {entry.file} | {entry.before} | {entry.after}", file=sys.stderr)
         return 2
     if options.list:
-        for family, mutants in candidates.items():
-            print(f"{family:<16} {len(mutants)}")
-        print(f"{left} possible mutants, {possible - left} equivalent ones left out")
+        for family, count in sorted(collections.Counter(mutant.family for mutant in queue).items()):
+            print(f"{family:<16} {count}")
+        print(f"{len(queue)} possible mutants, {len(everything) - len(queue)} equivalent ones left out")
         return 0
 
     build = options.build.resolve()
@@ -149,8 +149,7 @@ def main():
         tell(entry)
         return entry
 
-    tried = []
-    queue = in_order(candidates, options.seed)
+    tried, possible = [], len(queue)
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         while queue and len(tried) < options.count:
             wanted = options.count - len(tried)
@@ -166,7 +165,7 @@ def main():
         print(f"{earlier} verdicts are from before the sources changed (--fresh tries all again)")
     killed = len(tried) - len(survivors)
     score = killed / len(tried) if tried else 1.0
-    print(f"{killed} of {len(tried)} mutants killed: {score:.1%} (seed {options.seed}, of {left} possible)")
+    print(f"{killed} of {len(tried)} mutants killed: {score:.1%} (seed {options.seed}, of {possible} possible)")
     return 0 if score >= options.least else 1
 
 

@@ -171,15 +171,9 @@ def read_equivalents(path):
     return known
 
 
-def without_equivalents(mutants_by_family, known):
+def is_equivalent(mutant, known):
     """Marks what is used."""
-    left = {}
-    for family, mutants in mutants_by_family.items():
-        left[family] = []
-        for mutant in mutants:
-            of = [entry for entry in known if entry.is_of(mutant)]
-            for entry in of:
-                entry.used += 1
-            if not of:
-                left[family].append(mutant)
-    return left
+    of = [entry for entry in known if entry.is_of(mutant)]
+    for entry in of:
+        entry.used += 1
+    return bool(of)
