@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mutation test of the kernels: plants one mistake at a time and asks whether the tests notice.
 
-  tools/mutate_kernels.py --build build [--count 100] [--seed 1] [--only dropout ...] [--fresh] [--list]
+  tools/mutate_kernels.py --build build [--count 120] [--seed 1] [--only dropout ...] [--fresh] [--list]
 
 A mutant is one changed place in a file of kernels/<operation>/. What includes the file is compiled for the emulator with the
 change (kernels and tests), in a folder beside the build, and the tests of the operations that it reaches run until the first
@@ -107,7 +107,7 @@ def table(entries, by):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
-    parser.add_argument("--count", type=int, default=100, help="mutants to try (100)")
+    parser.add_argument("--count", type=int, default=120, help="mutants to try (120)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="*", choices=families(), metavar="OPERATION", help="folders of kernels/")
     parser.add_argument("--jobs", type=int, default=2, help="mutants side by side (2)")

@@ -35,7 +35,7 @@ constexpr Activation kNone = Activation::kNone, kRelu6 = Activation::kRelu6, kRe
 constexpr ConvPoolSource kU8 = ConvPoolSource::kU8;
 
 // One window, exact tiles (16 x 16 pixels; 8 x 16 in the gradient of the weights), a tile and a bit in every direction,
-// odd sizes, the CNN's channels, several slabs of channels and filters, primes.
+// odd sizes, the CNN's channels, several slabs of channels and filters, several tiles of channels, primes.
 const Case kCases[] = {
     {1, 2, 2, 1, 1, kNone},
     {1, 3, 2, 16, 8},
@@ -47,6 +47,7 @@ const Case kCases[] = {
     {1, 6, 4, 40, 136, kNone},
     {1, 16, 18, 3, 32, kRelu},
     {1, 7, 19, 53, 33},
+    {1, 4, 6, 136, 8},
     {3, 4, 5, 7, 13, kNone},
     {1, 20, 4, 2, 40, kRelu6},
     {1, 16, 16, 3, 32, kRelu, kU8, 0.25f},
