@@ -48,8 +48,7 @@ test-long: configure
 	@ctest --test-dir $(BUILD) -R Long --output-on-failure
 
 test-mutation: configure
-	@cmake --build $(BUILD) -j $(JOBS) --target test_kernels_emulated
-	@tools/mutate_kernels.py --build $(BUILD)
+	@tools/mutate_kernels.py --build $(BUILD) --jobs $(JOBS)
 
 kernel-table: configure
 	@cmake --build $(BUILD) -j $(JOBS) --target test_kernels_emulated

@@ -26,6 +26,7 @@ struct ConvPoolProblem {
   ConvPoolSource source = ConvPoolSource::kAsDst;
   float scale = 1.0f;     // of kU8
   int weight_splits = 0;  // of the pixels in the weights' gradient, for sweeps and tests; 0: the tuning's
+  bool operator==(const ConvPoolProblem&) const = default;
 
   static constexpr int kFiltersPerWord = 16;
 

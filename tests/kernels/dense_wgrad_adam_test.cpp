@@ -116,6 +116,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, DenseWgradAdam,
                                            DenseCase{32, 264, 32, kRelu, MatmulPlan{kFlat, 1}},
                                            DenseCase{33, 264, 128, kRelu, MatmulPlan{kLarge, 1}},
                                            DenseCase{40, 40, 136, kNone, MatmulPlan{kNarrow, 1}}));
+INSTANTIATE_TEST_SUITE_P(Models, DenseWgradAdam, ::testing::ValuesIn(dense_cases(model_problems().dense)));
 
 class DenseWgradAdamOptions : public KernelTest {};
 

@@ -52,6 +52,7 @@ const Case kCases[] = {
     {2, 11, 14, 32, 5, 1, kSame5, kFewBlocks},
     {3, 15, 13, 17, 3, 1, kSame3, kFewBlocks},
     {2, 37, 20, 8, 3, 2, kAfter3, kFewBlocks},
+    {1, 40, 30, 32, 3, 1, kSame3},  // partial sums of ten blocks (bf16 and fp32): the second step adds eight at once
 };
 
 class Depthwise : public KernelTest, public ::testing::WithParamInterface<Case> {};
@@ -118,6 +119,7 @@ TEST_P(Depthwise, BackwardWeightsIsExact) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Depthwise, ::testing::ValuesIn(kCases));
+INSTANTIATE_TEST_SUITE_P(Models, Depthwise, ::testing::ValuesIn(cases_of_all_models()));
 
 // --- random numbers
 

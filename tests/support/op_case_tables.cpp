@@ -6,6 +6,7 @@
 
 #include "kernels/base/philox.h"
 #include "models/registry.h"
+#include "tests/support/model_layers.h"
 #include "tests/support/op_case.h"
 
 namespace cudacards::testing {
@@ -82,35 +83,11 @@ struct Table {
   }
 };
 
-// Every layer of a model as it is, and with the layers behind it absorbed one after the other, as long as they fuse.
 void add_model(Table& table, const ModelEntry& model) {
-  constexpr int kBatch = 2;
   ModelSpec spec{.height = 24, .width = 24, .classes = 53};
   if (model.has_widths_and_heads) spec.width_multiplier = 0.35f;
   const Graph graph = model.build(spec);
-  const auto& layers = graph.layers();
-  const auto consumer_of = [&](std::size_t i) -> std::size_t {
-    std::size_t consumer = 0, count = 0;
-    for (std::size_t j = i + 1; j < layers.size(); ++j) {
-      for (const int input : layers[j].inputs) {
-        if (static_cast<std::size_t>(input) == i) consumer = j, ++count;
-      }
-    }
-    return count == 1 ? consumer : 0;
-  };
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    Op op = layers[i].operation;
-    if (!op || op->is_view() || dynamic_cast<const Rescale*>(op.get())) continue;
-    std::vector<Shape> src;
-    for (const int input : layers[i].inputs)
-      src.push_back(layers[static_cast<std::size_t>(input)].shape.with_batch(kBatch));
-    table.add(op, src);
-    for (std::size_t last = i; const std::size_t next = consumer_of(last); last = next) {
-      op = op->fuse(*layers[next].operation, layers[last].shape.with_batch(kBatch));
-      if (!op) break;
-      table.add(op, src);
-    }
-  }
+  for (const ModelLayer& layer : layers_of(graph, 2)) table.add(layer.operation, layer.src);
 }
 
 template <class T, class... Args>

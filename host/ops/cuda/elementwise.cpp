@@ -23,7 +23,7 @@ class ActivationKernel final : public DeviceKernel {
 
   void forward(const ForwardArgs& args) override {
     require(kernels_.activation_forward(activation_, type_, {args.src[0], args.dst}, args.device.stream,
-                                        kDefaultElementwiseTuning),
+                                        elementwise_tuning(arch_)),
             "activation, forward");
   }
 
@@ -31,7 +31,7 @@ class ActivationKernel final : public DeviceKernel {
     if (args.diff_src_mode[0] == GradMode::kIgnore) return;
     require(kernels_.activation_backward(activation_, type_,
                                          {args.dst, args.diff_dst, args.diff_src[0], args.diff_src_mode[0]},
-                                         args.device.stream, kDefaultElementwiseTuning),
+                                         args.device.stream, elementwise_tuning(arch_)),
             "activation, backward");
   }
 
@@ -48,7 +48,7 @@ class AddKernel final : public DeviceKernel {
 
   void forward(const ForwardArgs& args) override {
     require(
-        kernels_.add(add_, type_, {args.src[0], args.src[1], args.dst}, args.device.stream, kDefaultElementwiseTuning),
+        kernels_.add(add_, type_, {args.src[0], args.src[1], args.dst}, args.device.stream, elementwise_tuning(arch_)),
         "add, forward");
   }
 
@@ -56,7 +56,7 @@ class AddKernel final : public DeviceKernel {
     for (std::size_t i = 0; i < args.diff_src.size(); ++i) {
       if (args.diff_src_mode[i] == GradMode::kIgnore) continue;
       require(kernels_.add_backward(add_, type_, {args.diff_dst, args.diff_src[i], args.diff_src_mode[i]},
-                                    args.device.stream, kDefaultElementwiseTuning),
+                                    args.device.stream, elementwise_tuning(arch_)),
               "add, backward");
     }
   }
@@ -86,7 +86,7 @@ class DropoutKernel final : public DeviceKernel {
     if (mode == GradMode::kOverwrite) return scale(args.step, args.device, args.diff_dst, args.diff_src[0]);
     scale(args.step, args.device, args.diff_dst, args.scratchpad);
     require(kernels_.add_backward({.elements = dropout_.elements}, type_, {args.scratchpad, args.diff_src[0], mode},
-                                  args.device.stream, kDefaultElementwiseTuning),
+                                  args.device.stream, elementwise_tuning(arch_)),
             "dropout, backward");
   }
 
@@ -96,7 +96,7 @@ class DropoutKernel final : public DeviceKernel {
       require(kernels_.dropout(dropout_, type_, {src, dst, device.clock}, device.stream), "dropout");
     } else {  // a copy
       const ActivationProblem copy = {.elements = dropout_.elements, .activation = Activation::kNone};
-      require(kernels_.activation_forward(copy, type_, {src, dst}, device.stream, kDefaultElementwiseTuning),
+      require(kernels_.activation_forward(copy, type_, {src, dst}, device.stream, elementwise_tuning(arch_)),
               "dropout, inference");
     }
   }

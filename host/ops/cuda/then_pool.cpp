@@ -49,10 +49,10 @@ class ThenPoolKernel final : public DeviceKernel {
     inner.scratchpad = rest(args.scratchpad);
     inner_->forward(inner);
     const MaxPoolForwardArgs pool = {inner.dst, args.dst, static_cast<std::uint8_t*>(args.workspace)};
-    require(kernels_.max_pool_forward(pool_, type_, pool, args.device.stream, kDefaultPoolTuning), "max pool, forward");
+    require(kernels_.max_pool_forward(pool_, type_, pool, args.device.stream, pool_tuning(arch_)), "max pool, forward");
     if (activation_.activation == Activation::kNone) return;
     require(kernels_.activation_forward(activation_, type_, {args.dst, args.dst}, args.device.stream,
-                                        kDefaultElementwiseTuning),
+                                        elementwise_tuning(arch_)),
             "activation, forward");
   }
 
@@ -62,13 +62,13 @@ class ThenPoolKernel final : public DeviceKernel {
     if (activation_.activation != Activation::kNone) {
       require(kernels_.activation_backward(activation_, type_,
                                            {args.dst, args.diff_dst, args.scratchpad, GradMode::kOverwrite}, stream,
-                                           kDefaultElementwiseTuning),
+                                           elementwise_tuning(arch_)),
               "activation, backward");
       diff = args.scratchpad;
     }
     const MaxPoolBackwardArgs pool = {diff, static_cast<const std::uint8_t*>(args.workspace), unpooled(args.scratchpad),
                                       GradMode::kOverwrite};
-    require(kernels_.max_pool_backward(pool_, type_, pool, stream, kDefaultPoolTuning), "max pool, backward");
+    require(kernels_.max_pool_backward(pool_, type_, pool, stream, pool_tuning(arch_)), "max pool, backward");
     BackwardArgs inner = args;
     inner.dst = nullptr;
     inner.diff_dst = pool.diff_src;
