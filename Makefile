@@ -7,10 +7,14 @@ ARCH := cnn
 # Without DATA the CNN learns the generated deck, in a size and time that suit two cores.
 ARGS := $(if $(DATA),,--image-size 96 --epochs 20)
 
+# make gpu-suite SUITE="--part tests,bench --budget 600"
+SUITE :=
+
 # make bench PEERS="--pytorch python3 --keras python3": interpreters that have them
 PEERS :=
 
-.PHONY: help deps configure build train test test-long test-mutation kernel-table bench sweep format clean
+.PHONY: help deps configure build train test test-long test-mutation kernel-table bench sweep performance-table gpu-suite \
+  gpu-bundle format clean
 
 help:
 	@echo 'make train          build, then train and evaluate (DATA=folder: your pictures; else a generated deck)'
@@ -21,6 +25,9 @@ help:
 	@echo 'make kernel-table   every kernel: what the emulator counted, registers and spills'
 	@echo 'make bench          the benchmarks'
 	@echo 'make sweep          time the tuning candidates of the kernels on this GPU and write its rows'
+	@echo 'make performance-table  README.md again from bench/results'
+	@echo 'make gpu-suite      everything that needs a GPU: tests, benchmarks, PyTorch, training (SUITE="--part bench")'
+	@echo 'make gpu-bundle     the same as one folder for a machine with a GPU and nothing installed'
 	@echo 'make deps           install the packages in packages.txt that are missing'
 	@echo 'make format         clang-format over the sources'
 	@echo 'make clean          remove the build folders'
@@ -66,6 +73,14 @@ sweep: deps
 	@cmake --preset bench
 	@cmake --build build-bench -j $(JOBS) --target sweep_kernels
 	@build-bench/bench/sweep/sweep_kernels --write
+performance-table:
+	@tools/performance_table.py
+
+gpu-suite:
+	@tools/gpu_suite.py $(SUITE)
+
+gpu-bundle: deps
+	@tools/make_gpu_bundle.py
 
 format:
 	@git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i

@@ -1,88 +1,115 @@
-// Whole training steps and inference on the CPU at 224 x 224 and 53 classes. Names are step/model/precision/batch and
-// infer/model/precision/batch; a model with widths is named with its width, mobilenetv2-0.35.
+// Whole steps at 224 x 224 and 53 classes on a device. Names are mode/model/precision/batch/replay: train or infer; on
+// a device "graph", the step replayed as one captured graph, and "calls", the same call by call.
+//
+//   bench_step --device cuda --batches 32,256,1 --benchmark_out=steps.json
+//
+// Options that begin with --benchmark_ are Google Benchmark's.
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include "bench/training_step.h"
+#include "bench/support/bench_options.h"
+#include "bench/support/device_context.h"
+#include "bench/support/timing.h"
+#include "bench/support/whole_step.h"
+#include "host/runtime/device_choice.h"
+#include "host/runtime/error.h"
 #include "host/runtime/threads.h"
+#include "host/train/words.h"
 
 namespace cudacards {
 namespace {
 
-/// A model at one of its widths.
-struct Variant {
-  std::string name, arch;
-  ModelSpec spec;
+using bench::WholeStep;
+using bench::WholeStepOptions;
+
+class StepBench {
+ public:
+  StepBench(Device& device, double seconds) : device_(device), deadline_(seconds) {}
+
+  void run(benchmark::State& state, const WholeStepOptions& options) {
+    if (deadline_.is_over()) return state.SkipWithError("out of time");
+    try {
+      prepare(options);
+      for (auto _ : state) {
+        const double seconds = bench::median(step_->time(steps_));
+        times_.push_back(seconds);
+        state.SetIterationTime(seconds);
+      }
+    } catch (const Error& error) {
+      step_ = nullptr;
+      return state.SkipWithError(error.what());
+    }
+    const double seconds = bench::median(times_);
+    state.counters["median_us"] = seconds * 1e6;
+    state.counters["img/s"] = options.batch / seconds;
+    state.counters["TFLOP/s"] = step_->flops() / seconds * 1e-12;
+  }
+
+ private:
+  // Google Benchmark calls a benchmark several times, with more and more iterations.
+  void prepare(const WholeStepOptions& options) {
+    if (step_ && options == options_) return;
+    step_ = nullptr;
+    options_ = options;
+    times_.clear();
+    step_ = std::make_unique<WholeStep>(device_, options);
+    step_->time(device_.kind() == DeviceKind::kEmulated ? 2 : 3);  // the device's second step captures
+    steps_ = device_.kind() == DeviceKind::kCuda ? 10 : 1;
+  }
+
+  Device& device_;
+  const bench::Deadline deadline_;
+  WholeStepOptions options_;
+  std::unique_ptr<WholeStep> step_;
+  int steps_ = 1;
+  std::vector<double> times_;
 };
 
-std::vector<Variant> variants() {
-  std::vector<Variant> all;
-  for (const auto& model : models()) {
-    if (!model.has_widths_and_heads) {
-      all.push_back({model.name, model.name, {}});
-      continue;
-    }
-    for (const float width : {0.35f, 1.0f})
-      all.push_back({fmt::format("{}-{}", model.name, width), model.name, {.width_multiplier = width}});
-  }
-  return all;
-}
-
-void time_step(benchmark::State& state, const Variant& variant, DType precision, int batch) {
-  bench::TrainingStep step(variant.arch, variant.spec, {.batch = batch, .precision = precision});
-  double forward_flops = 0;
-  for (const auto& node : step.plan().nodes()) forward_flops += node.flops;
-  for (auto _ : state) benchmark::DoNotOptimize(step.run());
-  const auto steps = static_cast<double>(state.iterations());
-  state.counters["img/s"] = benchmark::Counter(steps * batch, benchmark::Counter::kIsRate);
-  // Both gradients of a layer cost as much as its forward pass each; what an implementation saves shows as a higher
-  // rate.
-  state.counters["FLOP/s"] = benchmark::Counter(3 * steps * forward_flops, benchmark::Counter::kIsRate);
-}
-
-void time_inference(benchmark::State& state, const Variant& variant, DType precision, int batch) {
-  const Graph graph = build_model(variant.arch, variant.spec);
-  Parameters parameters(graph);
-  parameters.initialise(bench::kSeed);
-  Plan plan = Plan::make(graph, parameters, {.batch = batch, .precision = precision, .mode = Mode::kInfer});
-  const auto batches = bench::random_batches(variant.spec, batch);
-  std::size_t number = 0;
-  for (auto _ : state) {
-    plan.forward({.images = batches[number++ % batches.size()].images, .transforms = {}}, Step{});
-    benchmark::DoNotOptimize(plan.logits());
-  }
-  state.counters["img/s"] =
-      benchmark::Counter(static_cast<double>(state.iterations()) * batch, benchmark::Counter::kIsRate);
-}
-
-void add(const std::string& name, void (*time)(benchmark::State&, const Variant&, DType, int), const Variant& variant,
-         DType precision, int batch) {
-  benchmark::RegisterBenchmark(fmt::format("{}/{}/{}/{}", name, variant.name, name_of(precision), batch).c_str(),
-                               [=](benchmark::State& state) { time(state, variant, precision, batch); })
-      ->Unit(benchmark::kMillisecond)
-      ->UseRealTime();
-}
-
-void add_steps() {
-  for (const Variant& variant : variants()) {
-    for (const DType precision : {DType::kF32, DType::kBf16}) {
-      for (const int batch : {1, 32}) {
-        add("step", time_step, variant, precision, batch);
-        add("infer", time_inference, variant, precision, batch);
+void add_steps(StepBench& bench, const bench::BenchOptions& options, bool on_a_device) {
+  for (const std::string& precision : options.precisions) {
+    for (const int batch : options.batches) {
+      for (const std::string& model : options.models) {
+        for (const Mode mode : {Mode::kTrain, Mode::kInfer}) {
+          for (const Replay replay : {Replay::kGraph, Replay::kCallByCall}) {
+            if (replay == Replay::kGraph && !on_a_device) continue;
+            const WholeStepOptions step = {.arch = model,
+                                           .batch = batch,
+                                           .image_size = options.image_size,
+                                           .precision = from_word<DType>(precision, "--precisions"),
+                                           .mode = mode,
+                                           .replay = replay};
+            const std::string name = fmt::format("{}/{}/{}/{}/{}", mode == Mode::kTrain ? "train" : "infer", model,
+                                                 precision, batch, replay == Replay::kGraph ? "graph" : "calls");
+            benchmark::RegisterBenchmark(name.c_str(),
+                                         [&bench, step](benchmark::State& state) { bench.run(state, step); })
+                ->Unit(benchmark::kMicrosecond)
+                ->UseManualTime();
+          }
+        }
       }
     }
   }
 }
 
+int run(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);  // takes what is its own
+  bench::BenchOptions options;
+  options.batches = {32, 1};
+  CLI::App app("Times whole steps of each model: training and inference");
+  bench::add_bench_options(app, options);
+  if (const auto code = bench::parse(app, argc, argv)) return *code;
+  set_threads(options.threads);
+  const OpenDevice device(choose_device(options.device));
+  bench::add_device_context(*device);
+  StepBench bench(*device, options.seconds);
+  add_steps(bench, options, !device->is_cpu());
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}
+
 }  // namespace
 }  // namespace cudacards
 
-int main(int argc, char** argv) {
-  cudacards::set_threads(0);
-  cudacards::add_steps();
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-}
+int main(int argc, char** argv) { return cudacards::bench::guarded("bench_step", argc, argv, cudacards::run); }

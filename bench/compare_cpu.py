@@ -20,13 +20,16 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+from gpu_suite_parts.programs import commit_of  # noqa: E402
+
 PEERS = {"pytorch": "pytorch_step.py", "keras": "keras_step.py"}
 
 
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", choices=["cnn", "mlp"], default="cnn")
-    parser.add_argument("--build", default="build-bench", help="folder that holds bench/step_cpu (%(default)s)")
+    parser.add_argument("--build", default="build-bench", help="folder that holds bench/step (%(default)s)")
     parser.add_argument("--pytorch", metavar="PYTHON", help="interpreter with torch")
     parser.add_argument("--keras", metavar="PYTHON", help="interpreter with tensorflow and keras")
     parser.add_argument("--precision", choices=["fp32", "bf16"], nargs="+", default=["fp32", "bf16"])
@@ -58,7 +61,7 @@ def contestants(options):
     """(program, precision) -> command."""
     commands = {}
     for precision in options.precision:
-        commands["cudacards", precision] = [str(pathlib.Path(options.build) / "bench" / "step_cpu"),
+        commands["cudacards", precision] = [str(pathlib.Path(options.build) / "bench" / "step"),
                                             *common(options, precision, options.steps)]
     for peer, script in PEERS.items():
         python = getattr(options, peer)
@@ -74,17 +77,10 @@ def contestants(options):
     return commands
 
 
-def commit():
-    def git(*words):
-        return subprocess.run(["git", *words], capture_output=True, text=True, check=False, cwd=ROOT).stdout.strip()
-    changed = "-changed" if git("status", "--porcelain", "--untracked-files=no") else ""
-    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + changed
-
-
 def summary(key, command, rounds):
     last = rounds[-1]
     ms = statistics.median(r["ms_per_step"] for r in rounds)
-    return {"program": key[0], "precision": key[1], "version": last.get("version", commit() if key[0] == "cudacards" else ""),
+    return {"program": key[0], "precision": key[1], "version": last.get("version", commit_of(ROOT) if key[0] == "cudacards" else ""),
             "variant": last["variant"], "ms_per_step": ms, "ms_per_step_min": min(r["ms_per_step_min"] for r in rounds),
             "images_per_second": last["batch"] / ms * 1e3,
             "peak_rss_bytes": statistics.median(r["peak_rss_bytes"] for r in rounds),
@@ -133,7 +129,7 @@ def main():
     ratio_rows = ratios(rows)
     print_table(rows, ratio_rows)
 
-    date, revision = datetime.date.today().isoformat(), commit()
+    date, revision = datetime.date.today().isoformat(), commit_of(ROOT)
     path = pathlib.Path(options.results) / f"cpu-{options.arch}-{date}-{revision}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     device = {"cpu": rows[0]["rounds"][0]["cpu"], "threads": options.threads, "kernel": os.uname().release}

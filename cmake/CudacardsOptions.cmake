@@ -2,6 +2,9 @@ option(CUDACARDS_NATIVE "Compile for this machine's processor (-march=native)" O
 option(CUDACARDS_BUILD_TESTS "Build the tests" ON)
 option(CUDACARDS_BUILD_BENCH "Build the benchmarks" OFF)
 option(CUDACARDS_WERROR "Treat warnings as errors (continuous integration does)" OFF)
+option(CUDACARDS_IMGCODECS "Read PNG, WebP, ... besides JPEG, where OpenCV's imgcodecs is installed" ON)
+option(CUDACARDS_EMULATOR "Build the emulator of the CUDA kernels, where what it needs is installed" ON)
+option(CUDACARDS_BUNDLE "Look for shared libraries in ../lib beside the programs' folder (tools/make_gpu_bundle.py)" OFF)
 set(CUDACARDS_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them (address,undefined or thread)")
 
 if(NOT CMAKE_BUILD_TYPE)
@@ -43,4 +46,8 @@ if(CUDACARDS_SANITIZE)
   target_compile_options(cudacards_flags INTERFACE
     $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${CUDACARDS_SANITIZE} -fno-omit-frame-pointer -g>)
   target_link_options(cudacards_flags INTERFACE -fsanitize=${CUDACARDS_SANITIZE})
+endif()
+if(CUDACARDS_BUNDLE)
+  # The old tag: it holds for the libraries of the libraries too.
+  target_link_options(cudacards_flags INTERFACE "LINKER:--disable-new-dtags,-rpath,$ORIGIN/../lib")
 endif()

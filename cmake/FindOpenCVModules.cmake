@@ -1,7 +1,11 @@
 # OpenCV's core and imgproc alone, and imgcodecs where installed. Debian ships OpenCVConfig.cmake only with libopencv-dev, which pulls
 # in every module and 200 MB of libraries; the two modules that the project needs are found by themselves.
 find_path(OPENCV_INCLUDE_DIR opencv2/core.hpp PATH_SUFFIXES opencv4)
-foreach(module core imgproc imgcodecs)
+set(modules core imgproc)
+if(CUDACARDS_IMGCODECS)
+  list(APPEND modules imgcodecs)
+endif()
+foreach(module IN LISTS modules)
   find_library(OPENCV_${module}_LIBRARY opencv_${module})
   if(OPENCV_INCLUDE_DIR AND OPENCV_${module}_LIBRARY AND EXISTS ${OPENCV_INCLUDE_DIR}/opencv2/${module}.hpp
      AND NOT TARGET opencv_${module})

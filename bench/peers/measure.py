@@ -1,6 +1,8 @@
-"""What the peers share: options, the allocator, the clock, the report. One process measures one variant, so that peak memory is its own."""
+"""What the peers share: options, the allocator, the clock, the report. On the CPU one process measures one variant, so that peak memory
+is its own; on a GPU one process serves many (--serve), because starting it takes longer than measuring."""
 
 import argparse
+import copy
 import glob
 import itertools
 import json
@@ -28,10 +30,12 @@ def allocators():
     return ["glibc", "glibc-tuned"] + [name for name in PRELOADED if library(name)]
 
 
-def options(description, variants):
+def options(description, variants, archs=("cnn", "mlp"), modes=("train",), devices=("cpu",)):
     """`variants`: name of an option -> its values; the first is the default."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--arch", choices=["cnn", "mlp"], default="cnn")
+    parser.add_argument("--arch", choices=archs, default="cnn")
+    parser.add_argument("--mode", choices=modes, default="train", help="a training step, or the forward pass of inference")
+    parser.add_argument("--device", choices=devices, default="cpu")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--image-size", type=int, default=224)
@@ -40,6 +44,8 @@ def options(description, variants):
     parser.add_argument("--steps", type=int, default=10, help="timed steps")
     parser.add_argument("--warmup", type=int, default=3, help="steps before the clock starts, compilation included")
     parser.add_argument("--allocator", choices=["glibc", "glibc-tuned", *PRELOADED], default="glibc-tuned")
+    parser.add_argument("--serve", action="store_true",
+                        help="read options as JSON objects from standard input, a line each, and answer each with a report")
     parser.add_argument("--sweep", action="store_true", help="measure every variant, each in its own process, the best last")
     for name, values in variants.items():
         parser.add_argument(f"--{name}", choices=values, default=values[0])
@@ -88,16 +94,35 @@ def time_steps(step, warmup, steps):
     return milliseconds, losses
 
 
-def report(program, version, args, variant, milliseconds, losses):
-    """One line of JSON, the same fields as bench/step_cpu prints."""
+def report(program, version, args, variant, milliseconds, losses, **more):
+    """One line of JSON, the same fields as bench/step prints."""
     median = statistics.median(milliseconds)
     print(json.dumps({
-        "program": program, "version": version, "arch": args.arch, "precision": args.precision, "batch": args.batch,
+        "program": program, "version": version, "arch": args.arch, "mode": args.mode, "device": args.device,
+        "precision": args.precision, "batch": args.batch,
         "image_size": args.image_size, "classes": args.classes, "threads": args.threads, "variant": variant,
-        "steps": len(milliseconds), "ms_per_step": round(median, 3), "ms_per_step_min": round(min(milliseconds), 3),
+        "steps": len(milliseconds), "ms_per_step": round(median, 4), "ms_per_step_min": round(min(milliseconds), 4),
         "images_per_second": round(args.batch / median * 1e3, 2), "peak_rss_bytes": peak_rss_bytes(),
-        "first_loss": round(losses[0], 6), "last_loss": round(losses[-1], 6), "cpu": cpu_name(),
-        "ms": [round(ms, 3) for ms in milliseconds]}), flush=True)
+        "first_loss": round(losses[0], 6), "last_loss": round(losses[-1], 6), "cpu": cpu_name(), **more,
+        "ms": [round(ms, 4) for ms in milliseconds]}), flush=True)
+
+
+def serve(parser, defaults, measure_one):
+    """Answers each line of standard input, a JSON object of options, with a report; with {"error": ...} where that fails. What all
+    requests have in common is in `defaults`."""
+    print(json.dumps({"ready": True}), flush=True)
+    known = {action.dest for action in parser._actions}
+    for line in sys.stdin:
+        args = copy.copy(defaults)
+        try:
+            for name, value in json.loads(line).items():
+                if name not in known:
+                    raise ValueError(f"no option {name}")
+                setattr(args, name, value)
+            measure_one(args)
+        except Exception as error:  # pylint: disable=broad-except; the next request may do better
+            text = str(error).strip().splitlines() or [type(error).__name__]
+            print(json.dumps({"error": f"{type(error).__name__}: {text[0]}"[:500]}), flush=True)
 
 
 def sweep(args, variants):
@@ -121,7 +146,7 @@ def speed(result):
 def measure_apart(args, variant):
     """One variant in a process of its own; prints and returns its report, or says why there is none."""
     command = [sys.executable, sys.argv[0]]
-    for name in ("arch", "precision", "batch", "image_size", "classes", "threads", "steps", "warmup"):
+    for name in ("arch", "mode", "device", "precision", "batch", "image_size", "classes", "threads", "steps", "warmup"):
         command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
     for name, value in variant.items():
         command += [f"--{name}", value]

@@ -139,6 +139,18 @@ Dataset scan_dataset(const DatasetOptions& options) {
   return set;
 }
 
+Pictures Pictures::from_memory(int height, int width, const std::vector<int>& labels, Buffer pixels) {
+  CUDACARDS_CHECK(pixels.size() ==
+                  labels.size() * 3 * static_cast<std::size_t>(height) * static_cast<std::size_t>(width));
+  Pictures pictures;
+  pictures.height_ = height;
+  pictures.width_ = width;
+  for (const int label : labels) pictures.samples_.push_back({.label = label});
+  pictures.digests_.resize(labels.size());
+  pictures.pixels_ = std::move(pixels);
+  return pictures;
+}
+
 const std::uint8_t* Pictures::pixels(std::int64_t i) const {
   const auto bytes = static_cast<std::size_t>(height_) * static_cast<std::size_t>(width_) * 3;
   return reinterpret_cast<const std::uint8_t*>(pixels_.data()) + static_cast<std::size_t>(i) * bytes;

@@ -49,6 +49,9 @@ Dataset scan_dataset(const DatasetOptions& options);
 /// Decoded pictures of one split, (N,H,W,3) uint8 RGB in one piece of memory.
 class Pictures {
  public:
+  /// Of pictures that are in memory already, (labels.size(),H,W,3), and came from no file.
+  static Pictures from_memory(int height, int width, const std::vector<int>& labels, Buffer pixels);
+
   int height() const { return height_; }
   int width() const { return width_; }
   std::int64_t size() const { return static_cast<std::int64_t>(samples_.size()); }

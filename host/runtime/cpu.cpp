@@ -1,5 +1,7 @@
 #include "host/runtime/cpu.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <fstream>
@@ -44,6 +46,13 @@ bool cpu_has_bf16() {
                        [](const std::string& f) { return f.ends_with("_bf16"); });
   }();
   return result;
+}
+
+std::size_t last_cache_bytes() {
+  for (const int level : {_SC_LEVEL4_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE, _SC_LEVEL2_CACHE_SIZE}) {
+    if (const long bytes = sysconf(level); bytes > 0) return static_cast<std::size_t>(bytes);
+  }
+  return 0;
 }
 
 }  // namespace cudacards

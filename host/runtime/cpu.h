@@ -1,6 +1,7 @@
 #pragma once
 // What the processor offers.
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -15,5 +16,8 @@ CpuInfo cpu_info();
 
 /// True where products of bf16 are instructions (AVX512-BF16 or AMX) and so faster than fp32.
 bool cpu_has_bf16();
+
+/// Of the largest cache, as the system tells it; 0 where it doesn't.
+std::size_t last_cache_bytes();
 
 }  // namespace cudacards

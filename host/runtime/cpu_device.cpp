@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "host/runtime/buffer.h"
+#include "host/runtime/cpu.h"
 #include "host/runtime/device.h"
 #include "host/runtime/host_events.h"
 #include "host/runtime/memory.h"
@@ -25,6 +26,7 @@ class CpuDevice final : public Device {
     const std::size_t bytes = free_memory().value_or(0);
     return {bytes, bytes};
   }
+  std::size_t cache_bytes() const override { return last_cache_bytes(); }
   Stream stream() const override { return nullptr; }
 
   void* allocate(std::size_t bytes, const char* purpose) override { return Buffer(bytes, purpose).release(); }

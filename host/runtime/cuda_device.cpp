@@ -84,6 +84,12 @@ class CudaDevice final : public Device {
     check(cudaMemGetInfo(&memory.free, &memory.total), "asking for free memory");
     return memory;
   }
+  std::size_t cache_bytes() const override {
+    int device = 0, bytes = 0;
+    check(cudaGetDevice(&device), "asking for the GPU");
+    check(cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, device), "asking for the size of the GPU's cache");
+    return static_cast<std::size_t>(bytes);
+  }
   Stream stream() const override { return stream_; }
 
   void* allocate(std::size_t bytes, const char* purpose) override {

@@ -50,6 +50,8 @@ class Device {
   bool is_cpu() const { return target_.kind == DeviceKind::kCpu; }
 
   virtual DeviceMemory memory() const = 0;
+  /// Of the last cache before the memory. What lies further apart than this was read from memory.
+  virtual std::size_t cache_bytes() const = 0;
   virtual Stream stream() const = 0;
 
   /// 256-byte aligned, not initialised (the CPU's is zero). Throws Error with need and have where there is none;

@@ -59,6 +59,7 @@ class EmulatedDevice final : public Device {
     const std::size_t bytes = free_memory().value_or(0);
     return {bytes, bytes};
   }
+  std::size_t cache_bytes() const override { return 0; }  // it has none
   Stream stream() const override { return nullptr; }
 
   void* allocate(std::size_t bytes, const char* purpose) override { return machine_.allocate(bytes, purpose); }

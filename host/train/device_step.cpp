@@ -32,12 +32,13 @@ struct InputLayout {
 class DeviceStepOfTraining final : public TrainingStep {
  public:
   DeviceStepOfTraining(Plan& plan, const RunConfig& config, const TrainedValues& values, const Pictures& pictures,
-                       DataPlace place)
+                       DataPlace place, Replay replay)
       : plan_(plan),
         device_(plan.device()),
         kernels_(device_.kernels()),
         config_(config),
         values_(values),
+        replay_(replay),
         layout_(config.batch),
         feed_(device_, pictures, config.batch, place),
         inputs_(device_, layout_.bytes, "a step's numbers"),
@@ -67,7 +68,7 @@ class DeviceStepOfTraining final : public TrainingStep {
   void run(const Batch& batch, std::uint64_t number, float rate) override {
     plan_.prepare();
     send(batch, number, rate);
-    if (number_of_steps_++ == 0) {
+    if (number_of_steps_++ == 0 || replay_ == Replay::kCallByCall) {
       step();
     } else {
       if (!graph_) graph_ = device_.capture([&] { step(); });
@@ -230,6 +231,7 @@ class DeviceStepOfTraining final : public TrainingStep {
   const KernelTable& kernels_;
   const RunConfig& config_;
   const TrainedValues values_;
+  const Replay replay_;
   const InputLayout layout_;
   PictureFeed feed_;
   DeviceBuffer inputs_, moment1_, moment2_, average_, row_loss_, label_rank_, winner_, metrics_, report_, segments_;
@@ -243,8 +245,8 @@ class DeviceStepOfTraining final : public TrainingStep {
 }  // namespace
 
 std::unique_ptr<TrainingStep> make_device_step(Plan& plan, const RunConfig& config, const TrainedValues& values,
-                                               const Pictures& pictures, DataPlace place) {
-  return std::make_unique<DeviceStepOfTraining>(plan, config, values, pictures, place);
+                                               const Pictures& pictures, DataPlace place, Replay replay) {
+  return std::make_unique<DeviceStepOfTraining>(plan, config, values, pictures, place, replay);
 }
 
 }  // namespace cudacards

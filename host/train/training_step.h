@@ -1,7 +1,7 @@
 #pragma once
-// One step of training as its textbook has it: forward, loss, backward, optimizer, metrics. On the CPU each is done when
-// the call returns; on a device (device_step.cpp) all of them are one captured graph, and the host looks at what came of
-// it when it asks.
+// One step of training as its textbook has it: forward, loss, backward, optimizer, metrics. On the CPU each is done
+// when the call returns; on a device (device_step.cpp) all of them are one captured graph, and the host looks at what
+// came of it when it asks.
 
 #include <cstdint>
 #include <memory>
@@ -15,8 +15,8 @@
 
 namespace cudacards {
 
-/// A run's values in host memory, which checkpoints are made of. On a device the step has its own and these are a mirror:
-/// load() and store() carry them over.
+/// A run's values in host memory, which checkpoints are made of. On a device the step has its own and these are a
+/// mirror: load() and store() carry them over.
 struct TrainedValues {
   Parameters& parameters;
   std::span<float> moment1, moment2, average;  // the last two empty where a run has none
@@ -57,8 +57,14 @@ enum class DataPlace : bool {
   kResident,  // all pictures in device memory
   kStreamed,  // a batch at a time
 };
+/// How a device is asked for the second step and all behind it.
+enum class Replay : bool {
+  kGraph,       // as one captured graph
+  kCallByCall,  // as the first: to compare, and to look at single kernels
+};
 /// On the plan's device.
 std::unique_ptr<TrainingStep> make_device_step(Plan& plan, const RunConfig& config, const TrainedValues& values,
-                                               const Pictures& pictures, DataPlace place);
+                                               const Pictures& pictures, DataPlace place,
+                                               Replay replay = Replay::kGraph);
 
 }  // namespace cudacards

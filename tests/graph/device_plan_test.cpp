@@ -1,4 +1,4 @@
-// The same network on the emulator: each node with what the plan chose for it, and the whole against the CPU's.
+// The same network on the emulator or a GPU: each node with what the plan chose for it, and the whole against the CPU's.
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include "models/registry.h"
 #include "tests/support/case_scope.h"
 #include "tests/support/double_reference.h"
-#include "tests/support/emulated_device.h"
+#include "tests/support/tested_device.h"
 #include "tests/support/near_ties.h"
 
 namespace cudacards::testing {
@@ -26,7 +26,7 @@ struct Network {
 class DevicePlan : public ::testing::TestWithParam<Network> {
  protected:
   void SetUp() override {
-    if (emulated_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
+    if (tested_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
   }
   Graph graph() const { return build_model(GetParam().arch, {.height = kSide, .width = kSide, .classes = kClasses}); }
   PlanOptions options() const { return {.batch = kBatch, .precision = GetParam().precision}; }
@@ -35,7 +35,7 @@ class DevicePlan : public ::testing::TestWithParam<Network> {
 TEST_P(DevicePlan, NodesAgreeWithTheReferenceFromIdenticalInputs) {
   const Graph graph = this->graph();
   PlanOptions options = this->options();
-  options.target = emulated_device()->target();
+  options.target = tested_device()->target();
   const Plan plan = Plan::look_at(graph, options);
   double worst = 0;
   for (const PlanNode& node : plan.nodes()) {
@@ -45,11 +45,11 @@ TEST_P(DevicePlan, NodesAgreeWithTheReferenceFromIdenticalInputs) {
              .type = node.problem.src[0].type,
              .dst_type = node.problem.dst.type,
              .diff_src = node.problem.diff_src_wanted[0] ? GradMode::kOverwrite : GradMode::kIgnore,
-             .device = emulated_device(),
+             .device = tested_device(),
              .description = node.name + ": " + node.implementation};
     for (const TensorDesc& src : node.problem.src) c.src.push_back(src.shape);
     const testing_support::CaseScope scope(c.description);
-    const auto all = node.operation->implementations(DeviceKind::kEmulated);
+    const auto all = node.operation->implementations(options.target.kind);
     const auto chosen = std::ranges::find(all, node.implementation, &Implementation::name);
     ASSERT_NE(chosen, all.end());
     const OpInputs inputs = without_near_ties(c, random_inputs(c));
@@ -88,7 +88,7 @@ TEST_P(DevicePlan, LogitsAreTheCpusToTheirPrecision) {
   Parameters parameters(graph);
   parameters.initialise(7);
   Plan cpu = Plan::make(graph, parameters, options());
-  Plan device = Plan::make(graph, parameters, options(), *emulated_device());
+  Plan device = Plan::make(graph, parameters, options(), *tested_device());
   const Pictures16 pictures;
   const Step step{.training = true, .seed = 5, .number = 3};
   cpu.forward(pictures.batch(), step);
@@ -106,7 +106,7 @@ TEST_P(DevicePlan, SendsParametersThatTheHostHasTouched) {
   const Graph graph = this->graph();
   Parameters parameters(graph);
   parameters.initialise(7);
-  Plan plan = Plan::make(graph, parameters, options(), *emulated_device());
+  Plan plan = Plan::make(graph, parameters, options(), *tested_device());
   const Pictures16 pictures;
   const auto logits = [&] {
     plan.forward(pictures.batch(), Step{.training = false});
@@ -117,7 +117,7 @@ TEST_P(DevicePlan, SendsParametersThatTheHostHasTouched) {
   parameters.initialise(8);
   const auto after = logits();
   EXPECT_NE(before, after);
-  Plan fresh = Plan::make(graph, parameters, options(), *emulated_device());
+  Plan fresh = Plan::make(graph, parameters, options(), *tested_device());
   fresh.forward(pictures.batch(), Step{.training = false});
   EXPECT_TRUE(std::ranges::equal(after, std::span(fresh.read_logits(), after.size())));
 }
@@ -129,7 +129,7 @@ TEST_P(DevicePlan, NamesTheNodeWhereANaNBegins) {
   const auto planted = std::ranges::find_if(parameters.list(), [](const Parameter& p) { return p.trainable; });
   parameters.values(*planted)[1] = NAN;
   parameters.touch();
-  Plan plan = Plan::make(graph, parameters, options(), *emulated_device());
+  Plan plan = Plan::make(graph, parameters, options(), *tested_device());
   const Pictures16 pictures;
   EXPECT_EQ(plan.find_non_finite(pictures.batch(), Step{.training = true}, [] {}), planted->name);
 }

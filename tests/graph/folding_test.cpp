@@ -10,7 +10,7 @@
 #include "host/ops/folded_conv2d.h"
 #include "host/ops/softmax_loss.h"
 #include "models/registry.h"
-#include "tests/support/emulated_device.h"
+#include "tests/support/tested_device.h"
 
 namespace cudacards::testing {
 namespace {
@@ -151,7 +151,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, BatchNormFolding,
 class BatchNormFoldingOnADevice : public ::testing::TestWithParam<DType> {};
 
 TEST_P(BatchNormFoldingOnADevice, GivesTheSame) {
-  Device* device = emulated_device();
+  Device* device = tested_device();
   if (device == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
   const Graph graph = corners();
   Parameters parameters(graph);

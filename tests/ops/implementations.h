@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "tests/support/case_scope.h"
-#include "tests/support/emulated_device.h"
+#include "tests/support/tested_device.h"
 #include "tests/support/op_run.h"
 
 namespace cudacards::testing {
@@ -20,7 +20,7 @@ struct Candidate {
   Device* device = &cpu_device();
 
   std::string test_name() const {
-    std::string name = name_of(family) + "_" + (device->is_cpu() ? "" : "on_the_emulator_") + implementation;
+    std::string name = name_of(family) + "_" + (device->is_cpu() ? "" : "on_the_device_") + implementation;
     std::replace_if(
         name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
     return name;
@@ -85,7 +85,7 @@ class EveryImplementation : public ::testing::TestWithParam<Candidate> {
       const Implementation* implementation = implementation_of(c);
       if (implementation != nullptr && implementation->supports(*c.operation, c.problem())) supported.push_back(c);
     }
-    return GetParam().device->is_cpu() ? supported : some_small(supported);
+    return GetParam().device->kind() == DeviceKind::kEmulated ? some_small(supported) : supported;
   }
 
   static const Implementation* implementation_of(const OpCase& c) {

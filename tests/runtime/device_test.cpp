@@ -9,7 +9,7 @@
 #include "host/runtime/device_buffer.h"
 #include "host/runtime/error.h"
 #include "kernels/table.h"
-#include "tests/support/emulated_device.h"
+#include "tests/support/tested_device.h"
 #include "tests/support/error_text.h"
 
 namespace cudacards::testing {
@@ -73,8 +73,8 @@ INSTANTIATE_TEST_SUITE_P(Devices, EveryDevice, ::testing::ValuesIn(all_devices()
                          [](const auto& info) { return std::string(name_of(info.param->kind())); });
 
 TEST(EmulatedDevice, ReplaysLaunchesWithTheirParametersAndTellsWhatFailed) {
-  if (emulated_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
-  Device& device = *emulated_device();
+  if (tested_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
+  Device& device = *tested_device();
   DeviceBuffer values(device, 64, "values"), wide(device, 64, "wide");
   const auto fill = [&](float value) {
     require(device.kernels().fill({.elements = 16, .value = value}, DType::kF32, values.data(), device.stream()),

@@ -1,4 +1,4 @@
-// Whole runs on the emulator: the losses are the CPU's, runs repeat and continue byte for byte, pictures may be sent
+// Whole runs on the emulator or a GPU: the losses are the CPU's, runs repeat and continue byte for byte, pictures may be sent
 // batch by batch, and what goes wrong is named as on the CPU.
 
 #include <gmock/gmock.h>
@@ -14,9 +14,9 @@
 #include "host/train/trainer.h"
 #include "host/train/training_memory.h"
 #include "models/registry.h"
-#include "tests/support/emulated_device.h"
 #include "tests/support/error_text.h"
 #include "tests/support/tensor_hash.h"
+#include "tests/support/tested_device.h"
 #include "tests/train/small_run.h"
 
 namespace cudacards {
@@ -33,13 +33,13 @@ constexpr int kSide = 16;  // the emulator takes some 10 ns an access
 class DeviceTraining : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (testing::emulated_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
+    if (testing::tested_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
   }
 
   RunConfig config(const std::string& arch, const std::string& name, DType precision = DType::kF32) const {
     RunConfig config = small_.config(arch, name);
     config.precision = precision;
-    config.device = DeviceKind::kEmulated;
+    config.device = testing::tested_device()->kind();
     config.image_size = kSide;
     config.batch = 4;
     config.epochs = 1;
@@ -97,7 +97,7 @@ TEST_F(DeviceTraining, StreamsPicturesThatDoNotFitAndLearnsTheSame) {
   const RunConfig resident = config("mlp", "resident");
   const Graph graph = build_model("mlp", {.height = kSide, .width = kSide, .classes = 3});
   const std::size_t enough =
-      training_memory(graph, resident, resident.batch, testing::emulated_device()->target()).total();
+      training_memory(graph, resident, resident.batch, testing::tested_device()->target()).total();
   const std::string all = train_steps(resident, 3).run;
   const std::string streamed = train_steps(config("mlp", "streamed"), 3, enough).run;
   EXPECT_EQ(hash_of_tensors(all + "/last.safetensors"), hash_of_tensors(streamed + "/last.safetensors"));
@@ -107,7 +107,7 @@ TEST_F(DeviceTraining, WithoutMemoryNamesNeedHaveTheLargestTensorsAndTheBatch) {
   RunConfig large = config("cnn", "large");
   large.batch = 64;
   const Graph graph = build_model("cnn", {.height = kSide, .width = kSide, .classes = 3});
-  const std::size_t have = training_memory(graph, large, large.batch, testing::emulated_device()->target()).total() - 1;
+  const std::size_t have = training_memory(graph, large, large.batch, testing::tested_device()->target()).total() - 1;
   EXPECT_THAT(error_text([&] { train({.config = large, .quiet = true, .memory = have}); }),
               AllOf(HasSubstr("out of device memory before it begins: the run needs "), HasSubstr(" are free; "),
                     HasSubstr("the largest tensors: "), HasSubstr("conv2d: dst "),

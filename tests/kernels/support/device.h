@@ -33,7 +33,7 @@ void for_each_order(const std::function<void()>& body);
 struct TrafficLimit {
   double global_load = 1.05, global_store = 1.05, shared_load = 1.1, shared_store = 1.1;
 };
-/// Runs body with counting and holds the kernels whose name contains `kernel` to the limits. Nothing on a GPU.
+/// Runs body with counting and holds the kernels whose name contains `kernel` to the limits. On a GPU it only runs.
 void expect_traffic(const std::string& kernel, const TrafficLimit& limit, const std::function<void()>& body);
 
 // --- for tests
