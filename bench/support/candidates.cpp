@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "bench/support/model_variants.h"
+
 namespace cudacards::bench {
 namespace {
 

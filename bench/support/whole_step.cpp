@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bench/support/model_variants.h"
 #include "kernels/base/philox.h"
 
 namespace cudacards::bench {

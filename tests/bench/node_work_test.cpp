@@ -59,11 +59,12 @@ TEST(NodeWork, InferenceLeavesDstAlone) {
 struct SmallDense {
   NodeWork work(const NodeWork::Limits& limits) const {
     const auto dense = std::make_shared<const Dense>(3);
-    const Problem problem = {.src = {{{4, 5}, DType::kF32}},
-                             .dst = {{4, 3}, DType::kF32},
-                             .training = true,
-                             .diff_src_wanted = {true},
-                             .diff_parameters_wanted = true};
+    Problem problem;
+    problem.src.push_back({Shape{4, 5}, DType::kF32});
+    problem.dst = {Shape{4, 3}, DType::kF32};
+    problem.training = true;
+    problem.diff_src_wanted = {true};
+    problem.diff_parameters_wanted = true;
     const Implementation& reference = dense->implementations(DeviceKind::kCpu).back();
     return NodeWork(cpu_device(), {{dense, problem, reference}}, DType::kF32, limits);
   }
