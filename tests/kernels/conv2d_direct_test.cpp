@@ -153,7 +153,7 @@ INSTANTIATE_TEST_SUITE_P(
                     .stride_w = 2,
                     .pad = {3, 3, 3, 3}}},
         Conv2dCase{"edges",
-                   {.n = 1, .h = 5, .w = 14, .c = 3, .k = 7, .r = 2, .s = 4, .stride_w = 2, .pad = {2, 1, 0, 3}}}),
+                   {.n = 1, .h = 5, .w = 18, .c = 3, .k = 7, .r = 2, .s = 4, .stride_w = 2, .pad = {2, 1, 0, 3}}}),
     [](const auto& info) { return info.param.name; });
 
 std::vector<Conv2dCase> first_layers_of_models() {
