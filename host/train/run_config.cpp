@@ -332,13 +332,13 @@ void validate(const RunConfig& c) {
   check(c.seed <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()), "seed",
         fmt::format("{}", c.seed), "below 2^63, what a TOML file can hold");
   check(c.image_size >= 8 && c.image_size <= 4096, "image size", fmt::format("{}", c.image_size), "from 8 to 4096");
+  check_below_one("dropout", c.dropout);
   // The arch's name, that it has this width and head, and that its layers fit this size.
   (void)build_model(c.arch, model_spec(c, default_classes(c.head)));
   check_at_least("epochs", c.epochs, 1);
   check(c.batch >= 1 && c.batch <= 65536, "batch", fmt::format("{}", c.batch), "from 1 to 65536");
   check_at_least("patience", c.patience, 0);
   check_at_least("checkpoint steps", c.checkpoint_steps, 0);
-  check_below_one("dropout", c.dropout);
   check_below_one("label smoothing", c.label_smoothing);
   check_below_one("EMA decay", c.ema_decay);
   check_below_one("beta1", c.optimizer.beta1);

@@ -116,8 +116,9 @@ TEST(Candidates, EveryNodeIsListedOrCountedWithItsTwin) {
   for (const auto& model : models()) {
     const CandidateOptions options = {.model = model.name, .batch = 2, .image_size = 32};
     const Graph graph = build_model(model.name, {.height = 32, .width = 32});
+    const Plan plan = Plan::look_at(graph, {.batch = 2});
     int nodes = 0, listed = 0;
-    for (const PlanNode& node : Plan::look_at(graph, {.batch = 2}).nodes()) nodes += node.operation->is_view() ? 0 : 1;
+    for (const PlanNode& node : plan.nodes()) nodes += node.operation->is_view() ? 0 : 1;
     for (const NodeCandidates& node : candidates_of(options, {})) listed += node.occurrences;
     EXPECT_EQ(listed, nodes) << model.name;
   }
