@@ -1,4 +1,5 @@
-// The same network on the emulator or a GPU: each node with what the plan chose for it, and the whole against the CPU's.
+// The same network on the emulator or a GPU: each node with what the plan chose for it, and the whole against the
+// CPU's.
 
 #include <gtest/gtest.h>
 
@@ -10,8 +11,8 @@
 #include "models/registry.h"
 #include "tests/support/case_scope.h"
 #include "tests/support/double_reference.h"
-#include "tests/support/tested_device.h"
 #include "tests/support/near_ties.h"
+#include "tests/support/tested_device.h"
 
 namespace cudacards::testing {
 namespace {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "tests/support/case_scope.h"
-#include "tests/support/tested_device.h"
 #include "tests/support/op_run.h"
+#include "tests/support/tested_device.h"
 
 namespace cudacards::testing {
 

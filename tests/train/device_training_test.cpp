@@ -1,5 +1,5 @@
-// Whole runs on the emulator or a GPU: the losses are the CPU's, runs repeat and continue byte for byte, pictures may be sent
-// batch by batch, and what goes wrong is named as on the CPU.
+// Whole runs on the emulator or a GPU: the losses are the CPU's, runs repeat and continue byte for byte, pictures may
+// be sent batch by batch, and what goes wrong is named as on the CPU.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -133,7 +133,7 @@ TEST_F(DeviceTraining, EvaluatesAndPredictsOnTheDevice) {
   config.device = DeviceKind::kCpu;
   const std::string run = train({.config = config, .quiet = true}).run;
   Model cpu = Model::load(run + "/best.safetensors", {.batch = 4});
-  Model device = Model::load(run + "/best.safetensors", {.batch = 4, .device = {DeviceKind::kEmulated, 0, ""}});
+  Model device = Model::load(run + "/best.safetensors", {.batch = 4, .device = {testing::tested_device()->kind(), 0, ""}});
   const EvalReport expected = evaluate(cpu, small_.data(), "valid"), actual = evaluate(device, small_.data(), "valid");
   EXPECT_EQ(actual.samples, expected.samples);
   EXPECT_NEAR(actual.loss, expected.loss, 1e-5);

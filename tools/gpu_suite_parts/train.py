@@ -1,5 +1,6 @@
 """A real training run, and whether it repeats and resumes byte for byte."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -46,7 +47,7 @@ class Training:
     def __init__(self, steps, programs, options, folder):
         self.steps, self.programs, self.options, self.folder = steps, programs, options, pathlib.Path(folder)
         self.data = options.data
-        self.arch, self.size = ("mlp", ["--image-size", "16", "--batch", "8"]) if options.tiny else ("cnn", [])
+        self.arch, self.size = ("mlp", ["--image-size", "8", "--batch", "16"]) if options.tiny else ("cnn", [])
 
     def command(self, name, epochs, *words):
         return [self.programs["cudacards"], "train", self.data, "--arch", self.arch, "--device", self.options.device, "--quiet", "--out",
@@ -73,10 +74,10 @@ class Training:
                                                                     for key in ("samples", "loss", "accuracy")}})
 
     def repeat(self):
-        """The same command twice gives the same bytes; another seed gives others."""
+        """The same command twice gives the same bytes; another seed gives others. True where the runs are there."""
         for name, seed in (("once", 7), ("twice", 7), ("other", 8)):
             if self.steps.run(f"train {name}", self.short(name, seed=seed), limit=90)["status"] != "ok":
-                return
+                return False
         hashes = {name: sha256(self.folder / name / "last.safetensors") for name in ("once", "twice", "other")}
         wrong = ""
         if hashes["once"] != hashes["twice"]:
@@ -84,25 +85,26 @@ class Training:
         elif hashes["once"] == hashes["other"]:
             wrong = "another seed gives the same bytes"
         self.steps.keep("repeat", {"status": "failed" if wrong else "ok", "sha256": hashes, **({"text": wrong} if wrong else {})})
+        return True
 
     def resume(self):
         """A run that is stopped in its first epochs and continued ends with the bytes of the run that was not."""
-        if not (self.folder / "once" / "last.safetensors").exists():
-            return self.steps.skip("resume", "nothing to compare with")
-        command = self.short("resumed", "--checkpoint-steps", "5")
+        command = self.short("resumed", "--checkpoint-steps", "1" if self.options.tiny else "5")
         run = self.folder / "resumed"
         process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         deadline = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < deadline and not (run / "last.safetensors").exists():
-            time.sleep(0.01)
+        saved = set()  # the first is from before the first step
+        while process.poll() is None and time.monotonic() < deadline and len(saved) < 2:
+            with contextlib.suppress(FileNotFoundError):
+                saved.add((run / "last.safetensors").stat().st_mtime_ns)
+            time.sleep(0.005)
         stopped = process.poll() is None
         if stopped:
             os.killpg(process.pid, signal.SIGINT)
         process.wait(60)
         if not stopped:
             return self.steps.skip("resume", "the run was over before it could be stopped")
-        done = self.steps.run("continue", [self.programs["cudacards"], "train", "--resume", run, "--device", self.options.device, "--quiet"],
-                              limit=120)
+        done = self.steps.run("continue", [self.programs["cudacards"], "train", "--resume", run, "--quiet"], limit=120)
         if done["status"] != "ok":
             return None
         hashes = {name: sha256(self.folder / name / "last.safetensors") for name in ("once", "resumed")}
@@ -118,5 +120,5 @@ def all_of_it(steps, programs, options):
         if not training.draw():
             return
         training.learn()
-        training.repeat()
-        training.resume()
+        if training.repeat():
+            training.resume()
