@@ -33,13 +33,19 @@ std::int64_t peak_rss_bytes() {
   return 0;
 }
 
+ImplRules impl_rules(const std::string& text) {
+  ImplRules rules;
+  rules.add(text, "--impl");
+  return rules;
+}
+
 nlohmann::ordered_json measure(const Options& options) {
   set_threads(options.threads);
   bench::TrainingStep step(options.arch,
                            {.height = options.image_size, .width = options.image_size, .classes = options.classes},
                            {.batch = options.batch,
                             .precision = from_word<DType>(options.precision, "--precision"),
-                            .impl = from_word<ImplChoice>(options.impl, "--impl"),
+                            .impl = impl_rules(options.impl),
                             .fuse = !options.unfused});
 
   std::vector<double> milliseconds, losses;
@@ -83,7 +89,7 @@ int run(int argc, char** argv) {
   CLI::App app("One whole training step on the CPU, timed; prints JSON");
   app.add_option("--arch", options.arch, "model")->capture_default_str();
   app.add_option("--precision", options.precision, "fp32 or bf16")->capture_default_str();
-  app.add_option("--impl", options.impl, "auto, vendor or reference")->capture_default_str();
+  app.add_option("--impl", options.impl, "auto, hand, vendor, reference, an implementation; NODE=one of these")->capture_default_str();
   app.add_flag("--unfused", options.unfused, "one node a layer");
   app.add_option("--batch", options.batch, "pictures a step")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--image-size", options.image_size, "height and width")

@@ -18,6 +18,7 @@ struct SummaryCommand {
   std::string arch = "cnn", device = "auto";
   int image_size = 224, classes = 53, threads = 0;
   PlanOptions plan;
+  Tune tune = Tune::kAuto;
   bool infer = false, show_plan = false, json = false;
 };
 
@@ -29,6 +30,8 @@ int run(const SummaryCommand& summary) {
   Parameters parameters(graph);
   PlanOptions options = summary.plan;
   options.mode = summary.infer ? Mode::kInfer : Mode::kTrain;
+  options.impl.check(graph);
+  options.tuning = tuning_for(graph, options, cpu_device(), summary.tune);
   const Plan plan = Plan::make(graph, parameters, options);
   if (summary.json) {
     fmt::print("{}\n", summary_json(summary.arch, graph, plan));
@@ -61,7 +64,8 @@ void add_summary(CLI::App& app, Action& action) {
   command.add_option("--device", summary->device, "auto, cpu, cuda or cuda:N")
       ->type_name("DEVICE")
       ->capture_default_str();
-  add_word(command, "--impl", summary->plan.impl, "Family of implementations");
+  add_impl(command, summary->plan.impl);
+  add_tune(command, summary->tune);
   add_threads(command, summary->threads);
   command.add_flag("--infer", summary->infer, "Plan for inference instead of training");
   command.add_flag("--plan", summary->show_plan, "Add each node's implementation, and why others refused");

@@ -60,6 +60,9 @@ struct Plan::State {
   Step with_version(Step step) const;
 };
 
+/// Fused, with nothing chosen and nothing placed.
+std::unique_ptr<Plan::State> make_nodes(const Graph& graph, const PlanOptions& options);
+
 /// Writes the tensor input into the plan's own memory, in the plan's precision.
 void copy_input(const float* src, const PlanValue& input);
 

@@ -9,13 +9,15 @@
 #include "host/graph/graph.h"
 #include "host/graph/parameters.h"
 #include "host/graph/plan.h"
+#include "host/train/tuning.h"
 
 namespace cudacards {
 
 struct ModelOptions {
   int batch = 32;
   std::optional<DType> precision;  // default: the one that it was trained and validated in
-  ImplChoice impl = ImplChoice::kAuto;
+  ImplRules impl;
+  Tune tune = Tune::kAuto;
 };
 
 /// Graph, parameters and inference plan of one checkpoint. Movable; the plan refers to the parameters beside it.

@@ -71,6 +71,7 @@ void visit_fields(Config& c, Visitor&& visit) {
   visit("machine", "device", c.device);
   visit("machine", "precision", c.precision);
   visit("machine", "impl", c.impl);
+  visit("machine", "tune", c.tune);
   visit("machine", "threads", c.threads);
 }
 
@@ -97,6 +98,8 @@ template <class T>
 std::string to_value(const T& value) {
   if constexpr (std::is_same_v<T, std::string>) {
     return quoted(value);
+  } else if constexpr (std::is_same_v<T, ImplRules>) {
+    return quoted(value.to_string());
   } else if constexpr (std::is_enum_v<T>) {
     return quoted(word_of(value));
   } else if constexpr (std::is_same_v<T, float>) {
@@ -124,6 +127,12 @@ class Reader {
   static void read(const std::string& key, const toml::node& node, std::string& field) {
     if (!node.is_string()) refuse(key, node, "text in quotes");
     field = **node.as_string();
+  }
+  static void read(const std::string& key, const toml::node& node, ImplRules& field) {
+    std::string text;
+    read(key, node, text);
+    field = ImplRules();
+    field.add(text, key);
   }
   static void read(const std::string& key, const toml::node& node, float& field) {
     if (!node.is_number()) refuse(key, node, "a number");
@@ -280,12 +289,14 @@ RunConfig run_config_from_toml(const std::string& text, const std::string& where
   return config;
 }
 
-PlanOptions plan_options(const RunConfig& config, const Target& target) {
+PlanOptions plan_options(const RunConfig& config, const Target& target,
+                         const std::shared_ptr<const TuningTable>& tuning) {
   return {.batch = config.batch,
           .target = target,
           .precision = config.precision,
           .mode = Mode::kTrain,
-          .impl = config.impl};
+          .impl = config.impl,
+          .tuning = tuning};
 }
 
 void validate(const RunConfig& c) {
@@ -301,8 +312,8 @@ void validate(const RunConfig& c) {
   check(c.seed <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()), "seed",
         fmt::format("{}", c.seed), "below 2^63, what a TOML file can hold");
   check(c.image_size >= 8 && c.image_size <= 4096, "image size", fmt::format("{}", c.image_size), "from 8 to 4096");
-  // The arch's name, and that its layers fit this size.
-  (void)build_model(c.arch, {.height = c.image_size, .width = c.image_size});
+  // The arch's name, that its layers fit this size, and the nodes' names.
+  c.impl.check(build_model(c.arch, {.height = c.image_size, .width = c.image_size}));
   check_at_least("epochs", c.epochs, 1);
   check(c.batch >= 1 && c.batch <= 65536, "batch", fmt::format("{}", c.batch), "from 1 to 65536");
   check_at_least("patience", c.patience, 0);

@@ -9,6 +9,7 @@
 #include "host/data/augment.h"
 #include "host/graph/plan.h"
 #include "host/ops/optimizer.h"
+#include "host/train/tuning.h"
 
 namespace cudacards {
 
@@ -40,7 +41,8 @@ struct RunConfig {
   // machine
   DType precision = DType::kF32;
   DeviceKind device = DeviceKind::kCpu;
-  ImplChoice impl = ImplChoice::kAuto;
+  ImplRules impl;
+  Tune tune = Tune::kAuto;  // the effective one is stored
   int threads = 0;  // 0: one a core; the effective count is stored
   std::uint64_t seed = 1234;
 };
@@ -58,8 +60,9 @@ void apply_toml(RunConfig& config, const std::string& text, const std::string& w
 /// The text's preset for the text's arch, then the text's other fields on top.
 RunConfig run_config_from_toml(const std::string& text, const std::string& where);
 
-/// How the run's model is planned for training.
-PlanOptions plan_options(const RunConfig& config, const Target& target = {});
+/// How the run's model is planned for training, by measurements where there are some.
+PlanOptions plan_options(const RunConfig& config, const Target& target = {},
+                         const std::shared_ptr<const TuningTable>& tuning = nullptr);
 
 /// Throws UsageError for values that cannot be (batch 0, rate -1, ...).
 void validate(const RunConfig& config);

@@ -19,6 +19,7 @@
 #include "host/train/schedule.h"
 #include "host/train/training_data.h"
 #include "host/train/training_memory.h"
+#include "host/train/tuning_file.h"
 #include "models/registry.h"
 
 namespace cudacards {
@@ -35,14 +36,16 @@ Graph make_graph(const RunConfig& config, std::size_t classes) {
 
 class Trainer {
  public:
-  Trainer(RunConfig config, std::string run, Graph graph, TrainingData data, Progress& progress)
+  Trainer(RunConfig config, std::string run, Graph graph, TrainingData data,
+          std::shared_ptr<const TuningTable> tuning, Progress& progress)
       : config_(std::move(config)),
         run_(std::move(run)),
         data_(std::move(data)),
+        tuning_(std::move(tuning)),
         progress_(progress),
         graph_(std::move(graph)),
         parameters_(graph_),
-        plan_(Plan::make(graph_, parameters_, plan_options(config_))),
+        plan_(Plan::make(graph_, parameters_, plan_options(config_, {}, tuning_))),
         loader_(data_.train,
                 {.batch = config_.batch, .seed = config_.seed, .shuffle = true, .augment = config_.augment}),
         segments_(parameters_.segments()),
@@ -199,7 +202,9 @@ class Trainer {
                          average_.as<float>(), checkpoint());
   }
 
-  Checkpoint checkpoint() const { return {config_, data_.classes, preprocessing_of(graph_), state_}; }
+  Checkpoint checkpoint() const {
+    return {config_, data_.classes, preprocessing_of(graph_), tuning_ ? *tuning_ : TuningTable{}, state_};
+  }
 
   bool averages() const { return average_.size() > 0; }
   std::span<const float> inference_values() { return averages() ? average_.as<float>() : parameters_.values(); }
@@ -241,6 +246,7 @@ class Trainer {
   const RunConfig config_;
   const std::string run_;
   const TrainingData data_;
+  const std::shared_ptr<const TuningTable> tuning_;  // what the plan's choices came from; null: the lists' order
   Progress& progress_;
   const Graph graph_;
   Parameters parameters_;
@@ -258,12 +264,21 @@ class Trainer {
 
 /// Before any of it is taken, and before any picture is decoded.
 void plan_memory(const TrainOptions& options, const RunConfig& config, const Graph& graph, const Dataset& dataset,
-                 Progress& progress) {
+                 const std::shared_ptr<const TuningTable>& tuning, Progress& progress) {
   const auto pictures = static_cast<std::int64_t>(dataset.train.size() + dataset.valid.size());
-  const TrainingMemory need = training_memory(graph, config, pictures);
+  const TrainingMemory need = training_memory(graph, config, pictures, tuning);
   const std::optional<std::size_t> have = options.memory ? options.memory : free_memory();
   progress.note(fmt::format("memory: {}{}", to_string(need), have ? fmt::format(" of {} free", mebibytes(*have)) : ""));
   if (have) require_memory(need, *have, graph, config);
+}
+
+/// A run repeats the choices that it has begun with, whatever has been measured since.
+std::shared_ptr<const TuningTable> choices_for(const Graph& graph, const RunConfig& config, const Checkpoint* resumed,
+                                               Progress& progress) {
+  if (resumed != nullptr)
+    return resumed->choices.entries.empty() ? nullptr : std::make_shared<TuningTable>(resumed->choices);
+  return tuning_for(graph, plan_options(config), cpu_device(), config.tune,
+                    [&](const std::string& line) { progress.note(line); });
 }
 
 }  // namespace
@@ -271,8 +286,11 @@ void plan_memory(const TrainOptions& options, const RunConfig& config, const Gra
 TrainResult train(const TrainOptions& options) {
   Progress progress(options.quiet);
   const bool resumes = !options.resume.empty();
-  RunConfig config = resumes ? read_checkpoint(options.resume + "/last.safetensors").config : options.config;
+  const std::optional<Checkpoint> resumed =
+      resumes ? std::optional(read_checkpoint(options.resume + "/last.safetensors")) : std::nullopt;
+  RunConfig config = resumes ? resumed->config : options.config;
   validate(config);
+  config.tune = effective(config.tune, config.device);
   set_threads(config.threads);
   config.threads = threads();
 
@@ -281,13 +299,15 @@ TrainResult train(const TrainOptions& options) {
   config.out = folder.path();
   const Dataset dataset = find_training_data(config, progress, options.stop_requested);
   Graph graph = make_graph(config, dataset.classes.size());
-  plan_memory(options, config, graph, dataset, progress);
+  const auto tuning = choices_for(graph, config, resumed ? &*resumed : nullptr, progress);
+  plan_memory(options, config, graph, dataset, tuning, progress);
   TrainingData data = decode_training_data(dataset, config, progress, options.stop_requested);
-  Trainer trainer(config, folder.path(), std::move(graph), std::move(data), progress);
+  Trainer trainer(config, folder.path(), std::move(graph), std::move(data), tuning, progress);
   if (resumes) {
     trainer.resume();
   } else {
     write_text_file(folder.path() + "/run.toml", to_toml(config));
+    if (tuning) write_text_file(folder.path() + "/choices.json", to_json(*tuning));
     trainer.save_first();
     folder.keep();
   }

@@ -28,8 +28,9 @@ int largest_batch(const TrainingMemory& need, std::size_t have, const Graph& gra
 
 }  // namespace
 
-TrainingMemory training_memory(const Graph& graph, const RunConfig& config, std::int64_t pictures) {
-  const PlanMemory plan = Plan::measure(graph, plan_options(config));
+TrainingMemory training_memory(const Graph& graph, const RunConfig& config, std::int64_t pictures,
+                               const std::shared_ptr<const TuningTable>& tuning) {
+  const PlanMemory plan = Plan::measure(graph, plan_options(config, {}, tuning));
   const auto side = static_cast<std::size_t>(config.image_size);
   return {.plan = plan.arena + plan.packed,
           .parameters = parameter_buffers(config) * plan.gradients,

@@ -19,7 +19,8 @@ struct TrainingMemory {
 };
 
 /// `pictures` of image_size x image_size x 3 bytes are kept decoded.
-TrainingMemory training_memory(const Graph& graph, const RunConfig& config, std::int64_t pictures);
+TrainingMemory training_memory(const Graph& graph, const RunConfig& config, std::int64_t pictures,
+                               const std::shared_ptr<const TuningTable>& tuning = nullptr);
 
 /// "1713.2 MiB (plan 512.3 MiB, ...)".
 std::string to_string(const TrainingMemory& memory);
