@@ -14,7 +14,7 @@ namespace cudacards {
 struct CandidateResult {
   std::string implementation;
   double forward_seconds = 0, backward_seconds = 0;  // 0 where the plan doesn't run it, and of what is refused
-  bool is_estimate = false;  // so slow that it was timed on a smaller batch and multiplied
+  bool is_estimate = false;  // so slow that it was run once, perhaps on a smaller batch, and multiplied
   double error = 0;          // the largest error against the decider, in units of what rounding explains
   std::string refusal;       // why its results are not to be used; empty: they agree
 
