@@ -89,7 +89,8 @@ int run(int argc, char** argv) {
   CLI::App app("One whole training step on the CPU, timed; prints JSON");
   app.add_option("--arch", options.arch, "model")->capture_default_str();
   app.add_option("--precision", options.precision, "fp32 or bf16")->capture_default_str();
-  app.add_option("--impl", options.impl, "auto, hand, vendor, reference, an implementation; NODE=one of these")->capture_default_str();
+  app.add_option("--impl", options.impl, "auto, hand, vendor, reference, an implementation; NODE=one of these")
+      ->capture_default_str();
   app.add_flag("--unfused", options.unfused, "one node a layer");
   app.add_option("--batch", options.batch, "pictures a step")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--image-size", options.image_size, "height and width")

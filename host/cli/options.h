@@ -36,6 +36,9 @@ void add_inference(CLI::App& command, InferenceOptions& options);
 /// Sets the threads, chooses the device, reads the checkpoint.
 Model load_model(const InferenceOptions& options);
 
+/// A run's folder stands for its best checkpoint.
+std::string checkpoint_in(const std::string& path);
+
 /// --impl; `use` gets each of its values.
 CLI::Option* add_impl_option(CLI::App& command, const std::function<void(const std::string&)>& use);
 void add_impl(CLI::App& command, ImplRules& rules);

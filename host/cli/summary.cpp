@@ -22,17 +22,24 @@ struct SummaryCommand {
   bool infer = false, show_plan = false, json = false;
 };
 
+/// A plan for a GPU that is not here can only be looked at.
+std::shared_ptr<const TuningTable> tuning_for(const SummaryCommand& summary, const Graph& graph,
+                                              const PlanOptions& options) {
+  const bool is_missing = options.target.kind == DeviceKind::kCuda && list_gpus().devices.empty();
+  if (is_missing && summary.tune != Tune::kOn) return nullptr;
+  return cudacards::tuning_for(graph, options, *OpenDevice(choose_device(summary.device)), summary.tune);
+}
+
 int run(const SummaryCommand& summary) {
-  (void)choose_device(summary.device);
   set_threads(summary.threads);
   const Graph graph = build_model(
       summary.arch, {.height = summary.image_size, .width = summary.image_size, .classes = summary.classes});
-  Parameters parameters(graph);
   PlanOptions options = summary.plan;
   options.mode = summary.infer ? Mode::kInfer : Mode::kTrain;
+  options.target = target_of(summary.device);
   options.impl.check(graph);
-  options.tuning = tuning_for(graph, options, cpu_device(), summary.tune);
-  const Plan plan = Plan::make(graph, parameters, options);
+  options.tuning = tuning_for(summary, graph, options);
+  const Plan plan = Plan::look_at(graph, options);
   if (summary.json) {
     fmt::print("{}\n", summary_json(summary.arch, graph, plan));
     return 0;
@@ -61,7 +68,9 @@ void add_summary(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
   add_word(command, "--precision", summary->plan.precision, "Type of the activations");
-  command.add_option("--device", summary->device, "auto, cpu, cuda or cuda:N")
+  command
+      .add_option("--device", summary->device,
+                  "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")
       ->type_name("DEVICE")
       ->capture_default_str();
   add_impl(command, summary->plan.impl);

@@ -12,9 +12,7 @@ namespace {
 
 constexpr std::string_view kReferenceFamily = "reference";
 
-bool is_family(const std::string& word) {
-  return std::ranges::find(impl_families(), word) != impl_families().end();
-}
+bool is_family(const std::string& word) { return std::ranges::find(impl_families(), word) != impl_families().end(); }
 
 class Chooser {
  public:
@@ -39,7 +37,8 @@ class Chooser {
     note_refusals(list, chosen == able.end() ? list.data() + list.size() : *chosen);
     if (chosen != able.end()) return make(**chosen);
     std::string reasons;
-    for (const auto& refusal : node_.refused) reasons += fmt::format("; {}: {}", refusal.implementation, refusal.reason);
+    for (const auto& refusal : node_.refused)
+      reasons += fmt::format("; {}: {}", refusal.implementation, refusal.reason);
     throw Error(fmt::format("{}: no implementation on this device{}", node_.name, reasons));
   }
 
@@ -62,9 +61,9 @@ class Chooser {
   void require_named(std::span<const Implementation> list) const {
     if (!rule_.is_of_node || is_family(rule_.word)) return;
     const auto named = std::ranges::find(list, rule_.word, &Implementation::name);
-    const std::string reason = named == list.end() ? fmt::format("there is none for the device ({})",
-                                                                 name_of(node_.problem.target.kind))
-                                                   : obstacle(*named);
+    const std::string reason =
+        named == list.end() ? fmt::format("there is none for the device ({})", name_of(node_.problem.target.kind))
+                            : obstacle(*named);
     if (!reason.empty()) throw UsageError(fmt::format("--impl: {} cannot be {}: {}", node_.name, rule_.word, reason));
   }
 
@@ -92,9 +91,9 @@ class Chooser {
     auto kernel = i.make(*node_.operation, node_.problem);
     node_.implementation = i.name;
     node_.memory = kernel->memory();
-    node_.choice.reason = is_asked_for(i)                    ? ChoiceReason::kAsked
+    node_.choice.reason = is_asked_for(i)             ? ChoiceReason::kAsked
                           : std::isfinite(seconds(i)) ? ChoiceReason::kMeasured
-                                                             : ChoiceReason::kOrder;
+                                                      : ChoiceReason::kOrder;
     return kernel;
   }
 

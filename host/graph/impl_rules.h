@@ -17,7 +17,8 @@ enum class ImplChoice : std::uint8_t { kAuto, kHand, kVendor, kReference };
 /// implementation, which a node gets or the plan is refused; everywhere it is a preference of the nodes that have it.
 class ImplRules {
  public:
-  ImplRules(ImplChoice everywhere = ImplChoice::kAuto);  // NOLINT(google-explicit-constructor): {.impl = kHand} reads well
+  ImplRules(
+      ImplChoice everywhere = ImplChoice::kAuto);  // NOLINT(google-explicit-constructor): {.impl = kHand} reads well
 
   /// "vendor", "conv2d=vendor,dense_1=hand", "hand,conv2d=onednn:pool-fused"; later ones win. UsageError where it is
   /// not of that form; `what` is the option or key. Names are checked by check().

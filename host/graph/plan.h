@@ -10,9 +10,11 @@
 #include "host/graph/impl_rules.h"
 #include "host/graph/parameters.h"
 #include "host/ops/tuning_table.h"
-#include "host/runtime/buffer.h"
+#include "host/runtime/device.h"
 
 namespace cudacards {
+
+class DeviceParameters;  // host/ops/device_parameters.h
 
 enum class Mode : std::uint8_t { kInfer, kTrain };
 
@@ -45,28 +47,39 @@ struct PlanNode {
   std::shared_ptr<const Operation> operation;
   std::vector<int> inputs;  // indices of plan nodes; -1: the graph's input
   Problem problem;
-  bool runs_backward = false;  // something at or below this node is trainable
-  std::string implementation;  // empty for a view
+  bool runs_backward = false;    // something at or below this node is trainable
+  std::string implementation;    // empty for a view
   std::vector<Refusal> refused;  // those that would have been taken before it
   Choice choice;
   double flops = 0;  // forward, whole batch
   MemoryNeed memory;
 };
 
+/// One of a plan's tensors.
+struct NamedBytes {
+  std::string name;  // "conv2d: dst"
+  std::size_t bytes = 0;
+};
+
 /// What a plan takes, in bytes.
 struct PlanMemory {
-  std::size_t arena = 0;      // activations and their gradients, workspaces, scratchpads
-  std::size_t packed = 0;     // parameters in the implementations' own layouts
-  std::size_t gradients = 0;  // of the parameters
-  std::size_t total() const { return arena + packed + gradients; }
+  std::size_t arena = 0;            // activations and their gradients, workspaces, scratchpads
+  std::size_t packed = 0;           // parameters in the implementations' own layouts
+  std::size_t gradients = 0;        // of the parameters
+  std::size_t copy = 0;             // of the parameters, in bf16; on a device
+  std::vector<NamedBytes> largest;  // five of the arena's tensors, the largest first
+  std::size_t total() const { return arena + packed + gradients + copy; }
 };
 
 class Plan {
  public:
   /// Chooses and places as make() does, and takes nothing.
   static PlanMemory measure(const Graph& graph, const PlanOptions& options);
-  /// `parameters` must have been made from the same graph and outlive the plan. Throws Error where memory is short.
-  static Plan make(const Graph& graph, Parameters& parameters, const PlanOptions& options);
+  /// `parameters` must have been made from the same graph and outlive the plan, as must the device, which decides
+  /// options.target. Throws Error where memory is short.
+  static Plan make(const Graph& graph, Parameters& parameters, PlanOptions options, Device& device = cpu_device());
+  /// Chooses and measures as make() does, for tables: it takes nothing, cannot run, and needs no device.
+  static Plan look_at(const Graph& graph, const PlanOptions& options);
   ~Plan();
   Plan(Plan&&) noexcept;
   Plan& operator=(Plan&&) noexcept;
@@ -74,13 +87,29 @@ class Plan {
   /// Runs all nodes; no allocation. `step.training` chooses dropout and batch statistics and needs Mode::kTrain.
   void forward(const ImageBatch& images, const Step& step);
   void forward(const float* src, const Step& step);
+  /// On a device, from pictures that are there already.
+  void forward(const DeviceImages& images, const Step& step);
   /// From diff_logits() to gradients(). Every trainable gradient is overwritten. Stops where nothing below is
   /// trainable.
   void backward(const Step& step);
 
+  // In the device's memory. On a device calls return before the work is done (host/runtime/device.h).
   const float* logits() const;  // (batch, classes)
   float* diff_logits();
   std::span<float> gradients();  // laid out as Parameters::values(); empty in Mode::kInfer
+  /// The logits for the host to read, until the next forward.
+  const float* read_logits();
+
+  Device& device() const;
+  /// On a device: sends the parameters that the host has changed and renews their copy, as a forward would. Before work
+  /// that was captured and is done again.
+  void prepare();
+  /// On a device: the parameters that it computes with, to be marked as written by who writes them. What the host
+  /// changes in Parameters and touches is sent at the next forward.
+  DeviceParameters& device_parameters();
+  /// On a device: calls read seed and number from there from now on; the caller keeps them up to date. (Otherwise each
+  /// forward sends those of its Step.)
+  void use_clock(const StepClock* clock);
 
   const PlanOptions& options() const;
   const std::vector<PlanNode>& nodes() const;

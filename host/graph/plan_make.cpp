@@ -1,6 +1,7 @@
 // Plan::make: fuse, choose, place, bind.
 
 #include <algorithm>
+#include <functional>
 
 #include "host/graph/arena_plan.h"
 #include "host/graph/choice.h"
@@ -88,15 +89,20 @@ class MemoryPlanner {
     for (const auto& [block, target] : wanted_) blocks_.push_back(block);
     PlanMemory memory{.arena = place_blocks(blocks_)};
     for (const auto& node : state_.nodes) memory.packed += align_up(node.memory.packed);
+    constexpr std::size_t kNamed = 5;
+    memory.largest = named_;
+    std::ranges::stable_sort(memory.largest, std::greater{}, &NamedBytes::bytes);
+    memory.largest.resize(std::min(kNamed, memory.largest.size()));
     return memory;
   }
 
   void take(const PlanMemory& memory) {
-    state_.arena = Buffer(memory.arena, "the plan's arena");
+    Device& device = *state_.device;
+    state_.arena = DeviceBuffer(device, memory.arena, "the plan's arena");
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       if (blocks_[i].bytes > 0) *wanted_[i].second = state_.arena.data() + blocks_[i].offset;
     }
-    state_.packed = Buffer(memory.packed, "the plan's packed weights");
+    state_.packed = DeviceBuffer(device, memory.packed, "the plan's packed weights");
     std::size_t offset = 0;
     for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
       const std::size_t need = state_.nodes[i].memory.packed;
@@ -108,8 +114,13 @@ class MemoryPlanner {
  private:
   int backward_time(int node) const { return 2 * n_ - node; }
 
-  void want(std::size_t bytes, int first, int last, void** target) {
+  void want(std::size_t bytes, int first, int last, void** target, const std::string& name) {
     wanted_.push_back({{bytes, first, last}, target});
+    if (bytes > 0) named_.push_back({name, bytes});
+  }
+
+  std::string name_of_value(std::size_t value) const {
+    return value == 0 ? "the input" : state_.nodes[value - 1].name + ": dst";
   }
 
   void add_values() {
@@ -139,11 +150,11 @@ class MemoryPlanner {
     for (std::size_t v = 0; v < count; ++v) {
       PlanValue& value = state_.values[v];
       if (value.storage != static_cast<int>(v) || (v == 0 && state_.input_kind == InputKind::kImage)) continue;
-      want(value.desc.bytes(), first[v], last[v], &value.data);
+      want(value.desc.bytes(), first[v], last[v], &value.data, name_of_value(v));
       const bool has_diff = value.needs_gradient || v == logits;
       if (state_.options.mode == Mode::kTrain && has_diff) {
         want(value.desc.bytes(), diff_first[v], v == logits ? 2 * n_ + 1 : backward_time(static_cast<int>(v) - 1),
-             &value.diff);
+             &value.diff, name_of_value(v) + "'s gradient");
       }
     }
   }
@@ -152,10 +163,12 @@ class MemoryPlanner {
     for (int i = 0; i < n_; ++i) {
       const PlanNode& node = state_.nodes[static_cast<std::size_t>(i)];
       BoundNode& bound = state_.bound[static_cast<std::size_t>(i)];
-      want(node.memory.workspace, i, node.runs_backward ? backward_time(i) : i, &bound.workspace);
-      want(node.memory.scratchpad, i, i, &bound.forward_scratchpad);
+      want(node.memory.workspace, i, node.runs_backward ? backward_time(i) : i, &bound.workspace,
+           node.name + ": workspace");
+      want(node.memory.scratchpad, i, i, &bound.forward_scratchpad, node.name + ": scratchpad");
       if (node.runs_backward)
-        want(node.memory.scratchpad, backward_time(i), backward_time(i), &bound.backward_scratchpad);
+        want(node.memory.scratchpad, backward_time(i), backward_time(i), &bound.backward_scratchpad,
+             node.name + ": scratchpad of backward");
     }
   }
 
@@ -163,6 +176,7 @@ class MemoryPlanner {
   const int n_;
   std::vector<std::pair<MemoryBlock, void**>> wanted_;
   std::vector<MemoryBlock> blocks_;  // wanted_'s, with their offsets
+  std::vector<NamedBytes> named_;
 };
 
 void bind_parameters(State& state, std::size_t i) {
@@ -171,8 +185,11 @@ void bind_parameters(State& state, std::size_t i) {
   for (const int layer : node.layers) {
     for (const auto& parameter : state.parameters->list()) {
       if (parameter.layer != layer) continue;
-      float* values = state.parameters->values(parameter).data();
+      float* values = state.on_device ? state.on_device->parameters.values() + parameter.begin
+                                      : state.parameters->values(parameter).data();
       bound.parameters.push_back(values);
+      if (state.on_device && state.options.precision == DType::kBf16)
+        bound.parameters_bf16.push_back(state.on_device->parameters.copy() + parameter.begin);
       bound.parameters_read.push_back(values);
       const bool wanted = state.options.mode == Mode::kTrain && parameter.trainable;
       bound.diff_parameters.push_back(wanted ? state.gradients.as<float>().data() + parameter.begin : nullptr);
@@ -219,8 +236,17 @@ std::unique_ptr<State> make_state(const Graph& graph, const PlanOptions& options
   return state;
 }
 
-std::size_t gradient_bytes(const Graph& graph, const PlanOptions& options) {
-  return options.mode == Mode::kTrain ? static_cast<std::size_t>(Parameters::size_of(graph)) * sizeof(float) : 0;
+/// What lies outside of the arena: gradients of the parameters, and on a device their copy.
+void add_parameters(PlanMemory& memory, const Graph& graph, const PlanOptions& options) {
+  const auto count = static_cast<std::size_t>(Parameters::size_of(graph));
+  if (options.mode == Mode::kTrain) memory.gradients = count * sizeof(float);
+  if (options.target.kind != DeviceKind::kCpu && options.precision == DType::kBf16) memory.copy = count * sizeof(Bf16);
+}
+
+PlanMemory measure_state(State& state, const Graph& graph) {
+  PlanMemory memory = MemoryPlanner(state).measure();
+  add_parameters(memory, graph, state.options);
+  return memory;
 }
 
 }  // namespace
@@ -238,18 +264,28 @@ std::unique_ptr<Plan::State> make_nodes(const Graph& graph, const PlanOptions& o
 }
 
 PlanMemory Plan::measure(const Graph& graph, const PlanOptions& options) {
-  const auto state = make_state(graph, options);
-  PlanMemory memory = MemoryPlanner(*state).measure();
-  memory.gradients = gradient_bytes(graph, options);
-  return memory;
+  return measure_state(*make_state(graph, options), graph);
 }
 
-Plan Plan::make(const Graph& graph, Parameters& parameters, const PlanOptions& options) {
+Plan Plan::look_at(const Graph& graph, const PlanOptions& options) {
+  auto state = make_state(graph, options);
+  state->memory = measure_state(*state, graph);
+  return Plan(std::move(state));
+}
+
+Plan Plan::make(const Graph& graph, Parameters& parameters, PlanOptions options, Device& device) {
+  options.target = device.target();
   auto state = make_state(graph, options);
   state->parameters = &parameters;
+  state->device = &device;
+  if (!device.is_cpu()) state->on_device = std::make_unique<DevicePart>(device, parameters, options);
   MemoryPlanner planner(*state);
-  planner.take(planner.measure());
-  state->gradients = Buffer(gradient_bytes(graph, options), "the gradients");
+  state->memory = planner.measure();
+  add_parameters(state->memory, graph, options);
+  planner.take(state->memory);
+  state->gradients = DeviceBuffer(device, state->memory.gradients, "the gradients");
+  // What lies between two parameters is updated with them, and must be a number.
+  if (!device.is_cpu() && state->gradients.size() > 0) device.fill(state->gradients.data(), 0, state->gradients.size());
   bind_tensors(*state);
   return Plan(std::move(state));
 }

@@ -58,8 +58,7 @@ TuningTable tune(const Graph& graph, PlanOptions options, Device& device, const 
   for (auto left = static_cast<int>(work.size()); const Work& next : work) {
     if (progress) progress(next.node->name, left--);
     try {
-      TuningEntry entry =
-          measure_candidates(device, *next.node->operation, next.node->problem, next.candidates, how);
+      TuningEntry entry = measure_candidates(device, *next.node->operation, next.node->problem, next.candidates, how);
       warn_of_refusals(*next.node, entry);
       table.entries[next.key] = std::move(entry);
       ++measured;

@@ -47,8 +47,8 @@ Difference difference(const TrialOutputs& actual, const TrialOutputs& expected, 
   Difference worst;
   const bool exact = scales.is_exact_on_whole_numbers;
   const bool sums_are_exact = exact && data == TrialData::kWhole;
-  compare(actual.dst, expected.dst,
-          tolerance_of(scales.dst, problem.dst.type, exact && data != TrialData::kRandom), "dst", worst);
+  compare(actual.dst, expected.dst, tolerance_of(scales.dst, problem.dst.type, exact && data != TrialData::kRandom),
+          "dst", worst);
   if (exact && data == TrialData::kRandom) return worst;
   for (std::size_t i = 0; i < expected.diff_src.size(); ++i) {
     compare(actual.diff_src[i], expected.diff_src[i],

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "host/runtime/error.h"
+#include "host/runtime/median.h"
 
 namespace cudacards {
 namespace {
@@ -30,12 +31,6 @@ Problem with_batch(Problem problem, std::int64_t batch) {
 std::vector<TrialData> data_for(const ErrorScales& scales) {
   if (!scales.is_exact_on_whole_numbers) return {TrialData::kRandom};
   return {TrialData::kWhole, TrialData::kWholeWithRandomGradient, TrialData::kRandom};
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
 }
 
 class Measurement {

@@ -9,10 +9,10 @@
 namespace cudacards {
 
 struct MeasureOptions {
-  int repetitions = 15;           // of which the median counts
-  double budget_seconds = 0.4;    // repetitions end earlier where they take longer than this
-  double hopeless = 4;            // times the best so far: is not repeated
-  double reference_flops = 1e9;   // forward and backward that the reference is asked for where it is slow
+  int repetitions = 15;          // of which the median counts
+  double budget_seconds = 0.4;   // repetitions end earlier where they take longer than this
+  double hopeless = 4;           // times the best so far: is not repeated
+  double reference_flops = 1e9;  // forward and backward that the reference is asked for where it is slow
 };
 
 /// `candidates` in the order of the operation's list, all of which support the problem; the last is the reference.

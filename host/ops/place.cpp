@@ -12,8 +12,7 @@ namespace cudacards {
 namespace {
 
 std::string hardware(const Device& device) {
-  if (device.is_cpu())
-    return fmt::format("{}, {}, {} threads", cpu_info().model, onednn_instruction_set(), threads());
+  if (device.is_cpu()) return fmt::format("{}, {}, {} threads", cpu_info().model, onednn_instruction_set(), threads());
   const Arch arch = device.target().arch;
   return fmt::format("{}, sm_{}{}", device.name(), arch.major, arch.minor);
 }

@@ -81,8 +81,7 @@ TrialInputs draw_inputs(const Operation& operation, const Problem& problem, Tria
     inputs.parameters.push_back(draw_parameter(draw, spec, type, data));
   // In the sources' type, also where dst is fp32: what an implementation multiplies may be bf16.
   const std::int64_t count = problem.dst.shape.elements();
-  inputs.diff_dst =
-      data == TrialData::kWhole ? draw.whole(count, share_of_ones(1)) : draw.uniform(count, -1, 1, type);
+  inputs.diff_dst = data == TrialData::kWhole ? draw.whole(count, share_of_ones(1)) : draw.uniform(count, -1, 1, type);
   return inputs;
 }
 
@@ -156,8 +155,7 @@ void Trial::backward() {
                      .parameters = parameters_read_,
                      .parameters_bf16 = copy_pointers_,
                      .diff_parameters = diff_parameter_pointers_,
-                     .diff_parameters_mode =
-                         problem_.diff_parameters_wanted ? GradMode::kOverwrite : GradMode::kIgnore,
+                     .diff_parameters_mode = problem_.diff_parameters_wanted ? GradMode::kOverwrite : GradMode::kIgnore,
                      .workspace = workspace_.data(),
                      .scratchpad = scratchpad_.data(),
                      .packed = packed_.data()});

@@ -82,10 +82,12 @@ std::string node_title(const Graph& graph, const PlanNode& node) {
   return title;
 }
 
-std::string milliseconds(double seconds) { return fmt::format("{:.3g} ms", seconds * 1e3); }
+std::string duration(double seconds) {
+  return seconds < 1 ? fmt::format("{:.3g} ms", seconds * 1e3) : fmt::format("{:.3g} s", seconds);
+}
 
 std::string text_of(const CandidateResult& candidate) {
-  return (candidate.is_estimate ? "about " : "") + milliseconds(candidate.seconds());
+  return (candidate.is_estimate ? "about " : "") + duration(candidate.seconds());
 }
 
 const char* word_of(ChoiceReason reason) {

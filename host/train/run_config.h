@@ -43,7 +43,7 @@ struct RunConfig {
   DeviceKind device = DeviceKind::kCpu;
   ImplRules impl;
   Tune tune = Tune::kAuto;  // the effective one is stored
-  int threads = 0;  // 0: one a core; the effective count is stored
+  int threads = 0;          // 0: one a core; the effective count is stored
   std::uint64_t seed = 1234;
 };
 

@@ -147,9 +147,8 @@ std::string to_json(const TuningTable& table) {
 }
 
 std::optional<TuningTable> tuning_from_json(const std::string& text) {
-  return read_or_null(text, [](const json& value) {
-    return table_from(value.at("place").get<std::string>(), value.at("problems"));
-  });
+  return read_or_null(
+      text, [](const json& value) { return table_from(value.at("place").get<std::string>(), value.at("problems")); });
 }
 
 TuningCache TuningCache::of_user() {

@@ -64,7 +64,7 @@ TEST_P(CliHelp, TellsTheDefaultOfEveryOption) {
 
 INSTANTIATE_TEST_SUITE_P(Commands, CliHelp,
                          testing::Values(Arguments{}, Arguments{"train"}, Arguments{"eval"}, Arguments{"predict"},
-                                         Arguments{"summary"}, Arguments{"data"}, Arguments{"data", "check"},
+                                         Arguments{"summary"}, Arguments{"profile"}, Arguments{"data"}, Arguments{"data", "check"},
                                          Arguments{"data", "stats"}, Arguments{"data", "make"}, Arguments{"doctor"}),
                          words);
 
@@ -118,6 +118,16 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{"Precision",
                            {"train", "--precision", "fp23"},
                            "--precision: there is no \"fp23\", did you mean \"fp32\"?"},
+                    Misuse{"ImplNode",
+                           {"train", "--impl", "hand,conv2=vendor"},
+                           "the plan has no node \"conv2\", did you mean \"conv2d\"?"},
+                    Misuse{"ImplWord", {"summary", "--impl", "vendro"}, "did you mean \"vendor\"?"},
+                    Misuse{"ImplForm", {"summary", "--impl", "conv2d="}, "NODE=one of these"},
+                    Misuse{"ImplUnsupported",
+                           {"summary", "--device", "cpu", "--impl", "conv2d=hand:conv-pool"},
+                           "conv2d cannot be hand:conv-pool: there is none for the device (cpu)"},
+                    Misuse{"TuneAndNot", {"summary", "--tune", "--no-tune"}, "--tune excludes --no-tune"},
+                    Misuse{"ProfileSubject", {"profile", "ccn"}, "did you mean \"cnn\"?"},
                     Misuse{"Device", {"train", "--device", "cud"}, "did you mean \"cuda\"?"},
                     Misuse{"DeviceNumber", {"train", "--device", "cuda:x"}, "known: auto, cpu, cuda, cuda:N"},
                     Misuse{"Number", {"train", "--batch", "3.5"}, "--batch"},
