@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -32,8 +33,9 @@ bool is_model(const std::string& name) {
 }
 
 /// What a run was trained as, or a model as `train` would begin with it.
-ProfileOptions subject_of(const std::string& subject) {
+ProfileOptions subject_of(const std::string& subject, const DeviceChoice& device) {
   ProfileOptions options;
+  options.config.device = device.kind;
   std::error_code ignored;
   if (is_model(subject) || !std::filesystem::exists(subject, ignored)) {
     options.config.arch = subject;  // an unknown name is refused with a guess
@@ -42,16 +44,17 @@ ProfileOptions subject_of(const std::string& subject) {
   }
   const Checkpoint run = read_checkpoint(checkpoint_in(subject));
   options.config = run.config;
+  options.config.device = device.kind;
   options.classes = static_cast<int>(run.classes.size());
   if (!run.choices.entries.empty()) options.choices = std::make_shared<TuningTable>(run.choices);
   return options;
 }
 
 int run(const ProfileCommand& command) {
-  ProfileOptions options = subject_of(command.subject);
+  const DeviceChoice device = choose_device(command.device);
+  ProfileOptions options = subject_of(command.subject, device);
+  options.device = device;
   RunConfig& config = options.config;
-  options.device = choose_device(command.device);
-  config.device = options.device.kind;
   options.mode = command.infer ? Mode::kInfer : Mode::kTrain;
   options.classes = command.classes.value_or(options.classes);
   options.steps = command.steps.value_or(config.device == DeviceKind::kEmulated ? 1 : 10);
