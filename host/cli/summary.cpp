@@ -22,8 +22,17 @@ struct SummaryCommand {
   float width = 1.0f;
   Head head = Head::kLinear;
   PlanOptions plan;
+  Tune tune = Tune::kAuto;
   bool infer = false, show_plan = false, json = false;
 };
+
+/// A plan for a GPU that is not here can only be looked at.
+std::shared_ptr<const TuningTable> tuning_for(const SummaryCommand& summary, const Graph& graph,
+                                              const PlanOptions& options) {
+  const bool is_missing = options.target.kind == DeviceKind::kCuda && list_gpus().devices.empty();
+  if (is_missing && summary.tune != Tune::kOn) return nullptr;
+  return cudacards::tuning_for(graph, options, *OpenDevice(choose_device(summary.device)), summary.tune);
+}
 
 int run(const SummaryCommand& summary) {
   set_threads(summary.threads);
@@ -35,6 +44,8 @@ int run(const SummaryCommand& summary) {
   PlanOptions options = summary.plan;
   options.mode = summary.infer ? Mode::kInfer : Mode::kTrain;
   options.target = target_of(summary.device);
+  options.impl.check(graph);
+  options.tuning = tuning_for(summary, graph, options);
   const Plan plan = Plan::look_at(graph, options);
   if (summary.json) {
     fmt::print("{}\n", summary_json(summary.arch, graph, plan));
@@ -68,10 +79,13 @@ void add_summary(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
   add_word(command, "--precision", summary->plan.precision, "Type of the activations");
-  command.add_option("--device", summary->device, "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")
+  command
+      .add_option("--device", summary->device,
+                  "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")
       ->type_name("DEVICE")
       ->capture_default_str();
-  add_word(command, "--impl", summary->plan.impl, "Family of implementations");
+  add_impl(command, summary->plan.impl);
+  add_tune(command, summary->tune);
   add_threads(command, summary->threads);
   command.add_flag("--infer", summary->infer, "Plan for inference instead of training");
   command.add_flag("--plan", summary->show_plan, "Add each node's implementation, and why others refused");

@@ -208,7 +208,11 @@ void add_machine_options(TrainCommand& train) {
       ->default_str("auto");
   add_word_field(train, "--precision", &RunConfig::precision, "Type of activations and their gradients",
                  "best: bf16 where the device multiplies it, else fp32; notebook: fp32");
-  add_word_field(train, "--impl", &RunConfig::impl, "Family of implementations", "auto");
+  add_impl_option(*train.command, [&train](const std::string& rule) {
+    train.changes.emplace_back([=](RunConfig& c) { c.impl.add(rule, "--impl"); });
+  });
+  add_tune_flags(*train.command,
+                 [&train](Tune tune) { train.changes.emplace_back([=](RunConfig& c) { c.tune = tune; }); });
   add_field(train, "--threads", &RunConfig::threads, "CPU threads, part of the run's identity; 0: one a core", "0",
             "N");
   train.command->add_flag("--quiet", train.quiet, "No progress, no notes");

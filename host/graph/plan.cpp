@@ -34,9 +34,7 @@ std::uint64_t Plan::State::version() const {
   return on_device ? on_device->parameters.version() : parameters->version();
 }
 
-DeviceStep Plan::State::device_step() const {
-  return {device->stream(), on_device ? on_device->clock : nullptr};
-}
+DeviceStep Plan::State::device_step() const { return {device->stream(), on_device ? on_device->clock : nullptr}; }
 
 Plan::State::Images Plan::State::images_of(const ImageBatch& images) {
   if (!on_device) return {.host = &images};

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "host/graph/graph.h"
+#include "host/graph/impl_rules.h"
 #include "host/graph/parameters.h"
+#include "host/ops/tuning_table.h"
 #include "host/runtime/device.h"
 
 namespace cudacards {
@@ -16,20 +18,26 @@ class DeviceParameters;  // host/ops/device_parameters.h
 
 enum class Mode : std::uint8_t { kInfer, kTrain };
 
-/// Which family of implementations is preferred: the whole ordered list, one family first, or the reference alone.
-enum class ImplChoice : std::uint8_t { kAuto, kHand, kVendor, kReference };
-
 struct PlanOptions {
   int batch = 32;
   Target target;                  // what it will run on
   DType precision = DType::kF32;  // of activations and their gradients
   Mode mode = Mode::kTrain;
-  ImplChoice impl = ImplChoice::kAuto;
+  ImplRules impl;
+  std::shared_ptr<const TuningTable> tuning;  // null: no measurements, the lists' order decides
   bool fuse = true;
 };
 
 struct Refusal {
   std::string implementation, reason;
+};
+
+enum class ChoiceReason : std::uint8_t { kOrder, kMeasured, kAsked };
+
+/// Why a node has its implementation.
+struct Choice {
+  ChoiceReason reason = ChoiceReason::kOrder;
+  std::vector<CandidateResult> measured;  // empty where nothing is known
 };
 
 /// One step of the plan: an operation after fusion.
@@ -39,9 +47,10 @@ struct PlanNode {
   std::shared_ptr<const Operation> operation;
   std::vector<int> inputs;  // indices of plan nodes; -1: the graph's input
   Problem problem;
-  bool runs_backward = false;  // something at or below this node is trainable
-  std::string implementation;  // empty for a view
-  std::vector<Refusal> refused;
+  bool runs_backward = false;    // something at or below this node is trainable
+  std::string implementation;    // empty for a view
+  std::vector<Refusal> refused;  // those that would have been taken before it
+  Choice choice;
   double flops = 0;  // forward, whole batch
   MemoryNeed memory;
 };

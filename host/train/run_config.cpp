@@ -76,6 +76,7 @@ void visit_fields(Config& c, Visitor&& visit) {
   visit("machine", "device", c.device);
   visit("machine", "precision", c.precision);
   visit("machine", "impl", c.impl);
+  visit("machine", "tune", c.tune);
   visit("machine", "threads", c.threads);
 }
 
@@ -102,6 +103,8 @@ template <class T>
 std::string to_value(const T& value) {
   if constexpr (std::is_same_v<T, std::string>) {
     return quoted(value);
+  } else if constexpr (std::is_same_v<T, ImplRules>) {
+    return quoted(value.to_string());
   } else if constexpr (std::is_enum_v<T>) {
     return quoted(word_of(value));
   } else if constexpr (std::is_same_v<T, float>) {
@@ -129,6 +132,12 @@ class Reader {
   static void read(const std::string& key, const toml::node& node, std::string& field) {
     if (!node.is_string()) refuse(key, node, "text in quotes");
     field = **node.as_string();
+  }
+  static void read(const std::string& key, const toml::node& node, ImplRules& field) {
+    std::string text;
+    read(key, node, text);
+    field = ImplRules();
+    field.add(text, key);
   }
   static void read(const std::string& key, const toml::node& node, float& field) {
     if (!node.is_number()) refuse(key, node, "a number");
@@ -311,12 +320,14 @@ ModelSpec model_spec(const RunConfig& config, int classes) {
           .head = config.head};
 }
 
-PlanOptions plan_options(const RunConfig& config, const Target& target) {
+PlanOptions plan_options(const RunConfig& config, const Target& target,
+                         const std::shared_ptr<const TuningTable>& tuning) {
   return {.batch = config.batch,
           .target = target,
           .precision = config.precision,
           .mode = Mode::kTrain,
-          .impl = config.impl};
+          .impl = config.impl,
+          .tuning = tuning};
 }
 
 void validate(const RunConfig& c) {
@@ -333,8 +344,8 @@ void validate(const RunConfig& c) {
         fmt::format("{}", c.seed), "below 2^63, what a TOML file can hold");
   check(c.image_size >= 8 && c.image_size <= 4096, "image size", fmt::format("{}", c.image_size), "from 8 to 4096");
   check_below_one("dropout", c.dropout);
-  // The arch's name, that it has this width and head, and that its layers fit this size.
-  (void)build_model(c.arch, model_spec(c, default_classes(c.head)));
+  // The arch's name, that it has this width and head, that its layers fit this size, and the nodes' names.
+  c.impl.check(build_model(c.arch, model_spec(c, default_classes(c.head))));
   check_at_least("epochs", c.epochs, 1);
   check(c.batch >= 1 && c.batch <= 65536, "batch", fmt::format("{}", c.batch), "from 1 to 65536");
   check_at_least("patience", c.patience, 0);

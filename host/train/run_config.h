@@ -9,6 +9,7 @@
 #include "host/data/augment.h"
 #include "host/graph/plan.h"
 #include "host/ops/optimizer.h"
+#include "host/train/tuning.h"
 #include "models/registry.h"
 
 namespace cudacards {
@@ -47,8 +48,9 @@ struct RunConfig {
   // machine
   DType precision = DType::kF32;
   DeviceKind device = DeviceKind::kCpu;
-  ImplChoice impl = ImplChoice::kAuto;
-  int threads = 0;  // 0: one a core; the effective count is stored
+  ImplRules impl;
+  Tune tune = Tune::kAuto;  // the effective one is stored
+  int threads = 0;          // 0: one a core; the effective count is stored
   std::uint64_t seed = 1234;
 };
 
@@ -68,8 +70,9 @@ RunConfig run_config_from_toml(const std::string& text, const std::string& where
 /// What the run's model is built from.
 ModelSpec model_spec(const RunConfig& config, int classes);
 
-/// How the run's model is planned for training.
-PlanOptions plan_options(const RunConfig& config, const Target& target = {});
+/// How the run's model is planned for training, by measurements where there are some.
+PlanOptions plan_options(const RunConfig& config, const Target& target = {},
+                         const std::shared_ptr<const TuningTable>& tuning = nullptr);
 
 /// Throws UsageError for values that cannot be (batch 0, rate -1, ...).
 void validate(const RunConfig& config);

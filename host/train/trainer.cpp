@@ -20,6 +20,7 @@
 #include "host/train/training_data.h"
 #include "host/train/training_memory.h"
 #include "host/train/training_step.h"
+#include "host/train/tuning_file.h"
 #include "models/registry.h"
 
 namespace cudacards {
@@ -39,14 +40,15 @@ Graph make_graph(const RunConfig& config, std::size_t classes) {
 class Trainer {
  public:
   Trainer(RunConfig config, std::string run, Graph graph, TrainingData data, Device& device, DataPlace place,
-          Progress& progress)
+          std::shared_ptr<const TuningTable> tuning, Progress& progress)
       : config_(std::move(config)),
         run_(std::move(run)),
         data_(std::move(data)),
+        tuning_(std::move(tuning)),
         progress_(progress),
         graph_(std::move(graph)),
         parameters_(graph_),
-        plan_(Plan::make(graph_, parameters_, plan_options(config_), device)),
+        plan_(Plan::make(graph_, parameters_, plan_options(config_, device.target(), tuning_), device)),
         loader_(data_.train,
                 {.batch = config_.batch, .seed = config_.seed, .shuffle = true, .augment = config_.augment}),
         moment1_(values_bytes(), "the optimizer's first moment"),
@@ -209,7 +211,9 @@ class Trainer {
                          average_.as<float>(), checkpoint());
   }
 
-  Checkpoint checkpoint() const { return {config_, data_.classes, preprocessing_of(graph_), state_}; }
+  Checkpoint checkpoint() const {
+    return {config_, data_.classes, preprocessing_of(graph_), tuning_ ? *tuning_ : TuningTable{}, state_};
+  }
 
   bool averages() const { return average_.size() > 0; }
   std::span<const float> inference_values() { return averages() ? average_.as<float>() : parameters_.values(); }
@@ -245,6 +249,7 @@ class Trainer {
   const RunConfig config_;
   const std::string run_;
   const TrainingData data_;
+  const std::shared_ptr<const TuningTable> tuning_;  // what the plan's choices came from; null: the lists' order
   Progress& progress_;
   const Graph graph_;
   Parameters parameters_;
@@ -262,16 +267,16 @@ class Trainer {
 
 /// Before any of it is taken, and before any picture is decoded. Says where the pictures will be.
 DataPlace plan_memory(const TrainOptions& options, const RunConfig& config, const Graph& graph, const Dataset& dataset,
-                      const Device& device, Progress& progress) {
+                      const Device& device, const std::shared_ptr<const TuningTable>& tuning, Progress& progress) {
   const auto train = static_cast<std::int64_t>(dataset.train.size());
   const auto all = train + static_cast<std::int64_t>(dataset.valid.size());
   std::optional<std::size_t> have = options.memory;
   if (!have) have = device.is_cpu() ? free_memory() : device.memory().free;
   DataPlace place = DataPlace::kResident;
-  TrainingMemory need = training_memory(graph, config, device.is_cpu() ? all : train, device.target());
+  TrainingMemory need = training_memory(graph, config, device.is_cpu() ? all : train, device.target(), tuning);
   if (!device.is_cpu() && need.total() > *have) {
     place = DataPlace::kStreamed;
-    need = training_memory(graph, config, config.batch, device.target());
+    need = training_memory(graph, config, config.batch, device.target(), tuning);
   }
   progress.note(fmt::format("{}memory: {}{}{}", device.is_cpu() ? "" : "device ", to_string(need),
                             have ? fmt::format(" of {} free", mebibytes(*have)) : "",
@@ -286,13 +291,25 @@ DeviceChoice device_of(const TrainOptions& options, const RunConfig& config) {
                                                           : name_of(config.device));
 }
 
+/// A run repeats the choices that it has begun with, whatever has been measured since.
+std::shared_ptr<const TuningTable> choices_for(const Graph& graph, const RunConfig& config, Device& device,
+                                               const Checkpoint* resumed, Progress& progress) {
+  if (resumed != nullptr)
+    return resumed->choices.entries.empty() ? nullptr : std::make_shared<TuningTable>(resumed->choices);
+  return tuning_for(graph, plan_options(config, device.target()), device, config.tune,
+                    [&](const std::string& line) { progress.note(line); });
+}
+
 }  // namespace
 
 TrainResult train(const TrainOptions& options) {
   Progress progress(options.quiet);
   const bool resumes = !options.resume.empty();
-  RunConfig config = resumes ? read_checkpoint(options.resume + "/last.safetensors").config : options.config;
+  const std::optional<Checkpoint> resumed =
+      resumes ? std::optional(read_checkpoint(options.resume + "/last.safetensors")) : std::nullopt;
+  RunConfig config = resumes ? resumed->config : options.config;
   validate(config);
+  config.tune = effective(config.tune, config.device);
   set_threads(config.threads);
   config.threads = threads();
   const OpenDevice device(device_of(options, config));
@@ -304,14 +321,16 @@ TrainResult train(const TrainOptions& options) {
   Graph graph = make_graph(config, dataset.classes.size());
   std::optional<InitialWeights> weights;
   if (!resumes && !config.weights.empty()) weights = read_initial_weights(config, graph, dataset.classes);
-  const DataPlace place = plan_memory(options, config, graph, dataset, *device, progress);
+  const auto tuning = choices_for(graph, config, *device, resumed ? &*resumed : nullptr, progress);
+  const DataPlace place = plan_memory(options, config, graph, dataset, *device, tuning, progress);
   TrainingData data = decode_training_data(dataset, config, progress, options.stop_requested);
-  Trainer trainer(config, folder.path(), std::move(graph), std::move(data), *device, place, progress);
+  Trainer trainer(config, folder.path(), std::move(graph), std::move(data), *device, place, tuning, progress);
   if (resumes) {
     trainer.resume();
   } else {
     if (weights) trainer.start_from(*weights);
     write_text_file(folder.path() + "/run.toml", to_toml(config));
+    if (tuning) write_text_file(folder.path() + "/choices.json", to_json(*tuning));
     trainer.save_first();
     folder.keep();
   }

@@ -26,29 +26,9 @@ OpFamily family_of(const Operation& op) {
   return OpFamily::kActivation;
 }
 
-std::string details(const Operation& op) {
-  const auto pool_text = [](const Pool2dOptions& o) {
-    return fmt::format("{}x{} step {}x{}", o.window.h, o.window.w, o.step().h, o.step().w);
-  };
-  if (const auto* conv = dynamic_cast<const Conv2d*>(&op)) {
-    const auto& o = conv->options;
-    return fmt::format(" {} of {}x{} step {}x{} {} groups {}{} {}{}", o.filters, o.kernel.h, o.kernel.w, o.stride.h,
-                       o.stride.w, o.padding == Padding::kSame ? "same" : "valid", o.groups, o.bias ? "" : " no bias",
-                       name_of(o.activation), conv->pool ? " pool " + pool_text(*conv->pool) : "");
-  }
-  if (const auto* dense = dynamic_cast<const Dense*>(&op)) {
-    return fmt::format(" {} {}{}", dense->units, name_of(dense->activation), dense->bias ? "" : " no bias");
-  }
-  if (const auto* pool = dynamic_cast<const MaxPool2d*>(&op)) return " " + pool_text(pool->options);
-  if (const auto* layer = dynamic_cast<const ActivationLayer*>(&op))
-    return fmt::format(" {}", name_of(layer->activation));
-  if (const auto* dropout = dynamic_cast<const Dropout*>(&op)) return fmt::format(" {}", dropout->rate);
-  if (const auto* norm = dynamic_cast<const BatchNorm*>(&op)) return fmt::format(" {}", name_of(norm->activation));
-  return "";
-}
-
 OpCase make_case(Op op, std::vector<Shape> src, DType type, DType dst_type, GradMode diff_src = GradMode::kOverwrite) {
-  std::string description = name_of(family_of(*op)) + details(*op);
+  std::string description = name_of(family_of(*op));
+  if (const std::string options = op->options_text(); !options.empty()) description += " " + options;
   for (const Shape& shape : src) description += " " + shape.to_string();
   description += fmt::format(" {}", name_of(type));
   if (dst_type != type) description += fmt::format(" to {}", name_of(dst_type));
