@@ -203,6 +203,13 @@ TEST_F(DepthwiseRandom, NeedsNoGradientOfTheBias) {
   EXPECT_TRUE(exact(diff_weights.read(), expected, DType::kF32));
 }
 
+TEST(DepthwiseWorkspace, HoldsTenSumsAChannelOfEveryBlock) {
+  // 26 lines of 3 strips; a block has 8 groups of channels by 32 strips.
+  const Conv2dProblem p = Case{2, 13, 9, 32, 3, 1, kSame3}.problem();
+  EXPECT_EQ(depthwise_backward_weights_workspace(p, DType::kF32), 3u * 10 * 32 * sizeof(float));
+  EXPECT_EQ(depthwise_backward_weights_workspace(p, DType::kF32, kFewBlocks), 2u * 10 * 32 * sizeof(float));
+}
+
 // --- refusals
 
 TEST(DepthwiseSupports, SaysNoWithTheReason) {
