@@ -11,6 +11,7 @@
 #include "kernels/cast/cast.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv2d/direct.h"
+#include "kernels/conv2d/plain.h"
 #include "kernels/conv_pool/conv_pool.h"
 #include "kernels/dense/dense.h"
 #include "kernels/depthwise/depthwise.h"
@@ -45,6 +46,10 @@ namespace cudacards {
   X(conv2d_backward_weights)              \
   X(conv2d_direct_supports)               \
   X(conv2d_direct)                        \
+  X(conv2d_plain_supports)                \
+  X(conv2d_plain_forward)                 \
+  X(conv2d_plain_backward_data)           \
+  X(conv2d_plain_backward_weights)        \
   X(conv_pool_supports)                   \
   X(conv_pool_forward_path)               \
   X(conv_pool_forward)                    \

@@ -7,6 +7,7 @@
 #include "host/graph/plan_state.h"
 #include "host/runtime/error.h"
 #include "host/runtime/finite.h"
+#include "host/runtime/profiler_range.h"
 #include "host/runtime/threads.h"
 
 namespace cudacards {
@@ -16,38 +17,53 @@ Plan::~Plan() = default;
 Plan::Plan(Plan&&) noexcept = default;
 Plan& Plan::operator=(Plan&&) noexcept = default;
 
-void copy_input(const float* src, const PlanValue& input) {
-  const std::int64_t count = input.desc.shape.elements();
-  parallel_ranges(count, [&](std::int64_t begin, std::int64_t end, int) {
-    if (input.desc.type == DType::kF32) {
-      std::copy(src + begin, src + end, static_cast<float*>(input.data) + begin);
-    } else {
-      for (std::int64_t i = begin; i < end; ++i) static_cast<Bf16*>(input.data)[i] = Bf16(src[i]);
+Step Plan::State::begin(const Step& step) {
+  if (on_device) {
+    on_device->refresh_parameters(*device, *parameters);
+    if (on_device->clock == on_device->own_clock.as<StepClock>().data()) {
+      const StepClock clock{step.seed, step.number};
+      device->upload(on_device->own_clock.data(), &clock, sizeof clock);
     }
-  });
+  }
+  Step now = step;
+  now.parameters_changed = packed_version != version();
+  return now;
 }
 
-Step Plan::State::with_version(Step step) const {
-  step.parameters_changed = packed_version != parameters->version();
-  return step;
+std::uint64_t Plan::State::version() const {
+  return on_device ? on_device->parameters.version() : parameters->version();
 }
 
-void Plan::State::run_forward(const ImageBatch* images, const Step& step) {
+DeviceStep Plan::State::device_step() const {
+  return {device->stream(), on_device ? on_device->clock : nullptr};
+}
+
+Plan::State::Images Plan::State::images_of(const ImageBatch& images) {
+  if (!on_device) return {.host = &images};
+  const std::size_t picture = values[0].desc.bytes() / static_cast<std::size_t>(options.batch);
+  return {.device = &on_device->upload(*device, images, picture)};
+}
+
+void Plan::State::run_forward(const Images& images, const Step& step) {
   CUDACARDS_CHECK(!step.training || options.mode == Mode::kTrain);
   CUDACARDS_CHECK(nodes.empty() || threads() == nodes.front().problem.threads, "scratch memory is planned by threads");
-  const Step now = with_version(step);
+  const Step now = begin(step);
   for (std::size_t i = 0; i < nodes.size(); ++i) run_forward(i, images, now);
-  packed_version = parameters->version();
+  packed_version = version();
 }
 
-void Plan::State::run_forward(std::size_t node, const ImageBatch* images, const Step& step) {
+void Plan::State::run_forward(std::size_t node, const Images& images, const Step& step) {
   if (!kernels[node]) return;  // a view
   const BoundNode& b = bound[node];
+  const ProfilerRange range(nodes[node].name);
   kernels[node]->forward({.step = step,
-                          .images = images,
+                          .device = device_step(),
+                          .images = images.host,
+                          .device_images = images.device,
                           .src = b.src,
                           .dst = b.dst,
                           .parameters = b.parameters,
+                          .parameters_bf16 = b.parameters_bf16,
                           .workspace = b.workspace,
                           .scratchpad = b.forward_scratchpad,
                           .packed = b.packed});
@@ -56,13 +72,16 @@ void Plan::State::run_forward(std::size_t node, const ImageBatch* images, const 
 void Plan::State::run_backward(std::size_t node, const Step& step) {
   if (!nodes[node].runs_backward) return;
   const BoundNode& b = bound[node];
+  const ProfilerRange range(nodes[node].name, "backward");
   kernels[node]->backward({.step = step,
+                           .device = device_step(),
                            .src = b.backward_src,
                            .dst = b.backward_dst,
                            .diff_dst = b.diff_dst,
                            .diff_src = b.diff_src,
                            .diff_src_mode = b.diff_src_mode,
                            .parameters = b.parameters_read,
+                           .parameters_bf16 = b.parameters_bf16,
                            .diff_parameters = b.diff_parameters,
                            .diff_parameters_mode = GradMode::kOverwrite,
                            .workspace = b.workspace,
@@ -74,13 +93,18 @@ void Plan::forward(const ImageBatch& images, const Step& step) {
   CUDACARDS_CHECK(state_->input_kind == InputKind::kImage);
   CUDACARDS_CHECK(images.images.size() == static_cast<std::size_t>(state_->options.batch));
   CUDACARDS_CHECK(images.transforms.empty() || images.transforms.size() == images.images.size());
-  state_->run_forward(&images, step);
+  state_->run_forward(state_->images_of(images), step);
+}
+
+void Plan::forward(const DeviceImages& images, const Step& step) {
+  CUDACARDS_CHECK(state_->input_kind == InputKind::kImage && state_->on_device);
+  state_->run_forward({.device = &images}, step);
 }
 
 void Plan::forward(const float* src, const Step& step) {
   CUDACARDS_CHECK(state_->input_kind == InputKind::kTensor);
-  copy_input(src, state_->values[0]);
-  state_->run_forward(nullptr, step);
+  copy_input(*state_->device, src, state_->values[0]);
+  state_->run_forward({}, step);
 }
 
 void Plan::backward(const Step& step) {
@@ -95,6 +119,26 @@ float* Plan::diff_logits() {
   return static_cast<float*>(state_->result().diff);
 }
 
+const float* Plan::read_logits() {
+  if (!state_->on_device) return logits();
+  std::vector<float>& host = state_->on_device->logits;
+  host.resize(static_cast<std::size_t>(state_->result().desc.shape.elements()));
+  state_->device->download(host.data(), logits(), host.size() * sizeof(float));
+  return host.data();
+}
+
+Device& Plan::device() const { return *state_->device; }
+
+DeviceParameters& Plan::device_parameters() {
+  CUDACARDS_CHECK(state_->on_device);
+  return state_->on_device->parameters;
+}
+
+void Plan::use_clock(const StepClock* clock) {
+  CUDACARDS_CHECK(state_->on_device);
+  state_->on_device->clock = clock;
+}
+
 std::span<float> Plan::gradients() { return state_->gradients.as<float>(); }
 
 const PlanOptions& Plan::options() const { return state_->options; }
@@ -104,37 +148,45 @@ std::size_t Plan::planned_bytes() const {
   return state_->arena.size() + state_->packed.size() + state_->gradients.size();
 }
 
+bool Plan::State::is_finite(const void* data, const TensorDesc& desc) {
+  const std::int64_t elements = desc.shape.elements();
+  if (device->is_cpu()) return all_finite(data, desc.type, elements);
+  std::vector<std::byte> host(desc.bytes());
+  device->download(host.data(), data, host.size());
+  return all_finite(host.data(), desc.type, elements);
+}
+
 std::string Plan::find_non_finite(const ImageBatch& images, const Step& step, const std::function<void()>& loss) {
-  const auto is_finite = [](const void* data, const TensorDesc& desc) {
-    return all_finite(data, desc.type, desc.shape.elements());
+  State& state = *state_;
+  const auto are_finite = [&](const float* values, const Parameter& p) {
+    return state.is_finite(values + p.begin, {{p.end - p.begin}, DType::kF32});
   };
-  for (const auto& parameter : state_->parameters->list()) {
-    const auto values = state_->parameters->values(parameter);
-    if (!all_finite(values.data(), DType::kF32, static_cast<std::int64_t>(values.size()))) return parameter.name;
-  }
-  Step now = step;
+  Step now = state.begin(step);
   now.parameters_changed = true;
-  for (std::size_t i = 0; i < state_->nodes.size(); ++i) {
-    state_->run_forward(i, &images, now);
-    if (!is_finite(state_->bound[i].dst, state_->nodes[i].problem.dst)) return state_->nodes[i].name + ": dst";
+  const float* values = state.on_device ? state.on_device->parameters.values() : state.parameters->values().data();
+  for (const auto& parameter : state.parameters->list()) {
+    if (!are_finite(values, parameter)) return parameter.name;
+  }
+  const State::Images pictures = state.images_of(images);
+  for (std::size_t i = 0; i < state.nodes.size(); ++i) {
+    state.run_forward(i, pictures, now);
+    if (!state.is_finite(state.bound[i].dst, state.nodes[i].problem.dst)) return state.nodes[i].name + ": dst";
   }
   loss();
-  if (!all_finite(diff_logits(), DType::kF32, state_->result().desc.shape.elements())) return "logits: gradient";
-  for (std::size_t i = state_->nodes.size(); i-- > 0;) {
-    const PlanNode& node = state_->nodes[i];
+  if (!state.is_finite(diff_logits(), state.result().desc)) return "logits: gradient";
+  for (std::size_t i = state.nodes.size(); i-- > 0;) {
+    const PlanNode& node = state.nodes[i];
     if (!node.runs_backward) continue;
-    state_->run_backward(i, now);
-    for (const auto& parameter : state_->parameters->list()) {
+    state.run_backward(i, now);
+    for (const auto& parameter : state.parameters->list()) {
       if (!parameter.trainable ||
           std::find(node.layers.begin(), node.layers.end(), parameter.layer) == node.layers.end())
         continue;
-      if (!all_finite(gradients().data() + parameter.begin, DType::kF32, parameter.end - parameter.begin)) {
-        return fmt::format("{}: diff {}", node.name, parameter.name);
-      }
+      if (!are_finite(gradients().data(), parameter)) return fmt::format("{}: diff {}", node.name, parameter.name);
     }
     for (std::size_t s = 0; s < node.inputs.size(); ++s) {
-      void* diff = state_->bound[i].diff_src[s];
-      if (diff != nullptr && !is_finite(diff, node.problem.src[s])) return node.name + ": diff src";
+      void* diff = state.bound[i].diff_src[s];
+      if (diff != nullptr && !state.is_finite(diff, node.problem.src[s])) return node.name + ": diff src";
     }
   }
   return "";

@@ -8,9 +8,11 @@
 
 #include "host/graph/graph.h"
 #include "host/graph/parameters.h"
-#include "host/runtime/buffer.h"
+#include "host/runtime/device.h"
 
 namespace cudacards {
+
+class DeviceParameters;  // host/ops/device_parameters.h
 
 enum class Mode : std::uint8_t { kInfer, kTrain };
 
@@ -56,8 +58,9 @@ class Plan {
  public:
   /// Chooses and places as make() does, and takes nothing.
   static PlanMemory measure(const Graph& graph, const PlanOptions& options);
-  /// `parameters` must have been made from the same graph and outlive the plan. Throws Error where memory is short.
-  static Plan make(const Graph& graph, Parameters& parameters, const PlanOptions& options);
+  /// `parameters` must have been made from the same graph and outlive the plan, as must the device, which decides
+  /// options.target. Throws Error where memory is short.
+  static Plan make(const Graph& graph, Parameters& parameters, PlanOptions options, Device& device = cpu_device());
   ~Plan();
   Plan(Plan&&) noexcept;
   Plan& operator=(Plan&&) noexcept;
@@ -65,13 +68,26 @@ class Plan {
   /// Runs all nodes; no allocation. `step.training` chooses dropout and batch statistics and needs Mode::kTrain.
   void forward(const ImageBatch& images, const Step& step);
   void forward(const float* src, const Step& step);
+  /// On a device, from pictures that are there already.
+  void forward(const DeviceImages& images, const Step& step);
   /// From diff_logits() to gradients(). Every trainable gradient is overwritten. Stops where nothing below is
   /// trainable.
   void backward(const Step& step);
 
+  // In the device's memory. On a device calls return before the work is done (host/runtime/device.h).
   const float* logits() const;  // (batch, classes)
   float* diff_logits();
   std::span<float> gradients();  // laid out as Parameters::values(); empty in Mode::kInfer
+  /// The logits for the host to read, until the next forward.
+  const float* read_logits();
+
+  Device& device() const;
+  /// On a device: the parameters that it computes with, to be marked as written by who writes them. What the host
+  /// changes in Parameters and touches is sent at the next forward.
+  DeviceParameters& device_parameters();
+  /// On a device: calls read seed and number from there from now on; the caller keeps them up to date. (Otherwise each
+  /// forward sends those of its Step.)
+  void use_clock(const StepClock* clock);
 
   const PlanOptions& options() const;
   const std::vector<PlanNode>& nodes() const;

@@ -131,11 +131,12 @@ class MemoryPlanner {
   }
 
   void take(const PlanMemory& memory) {
-    state_.arena = Buffer(memory.arena, "the plan's arena");
+    Device& device = *state_.device;
+    state_.arena = DeviceBuffer(device, memory.arena, "the plan's arena");
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       if (blocks_[i].bytes > 0) *wanted_[i].second = state_.arena.data() + blocks_[i].offset;
     }
-    state_.packed = Buffer(memory.packed, "the plan's packed weights");
+    state_.packed = DeviceBuffer(device, memory.packed, "the plan's packed weights");
     std::size_t offset = 0;
     for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
       const std::size_t need = state_.nodes[i].memory.packed;
@@ -210,8 +211,11 @@ void bind_parameters(State& state, std::size_t i) {
   for (const int layer : node.layers) {
     for (const auto& parameter : state.parameters->list()) {
       if (parameter.layer != layer) continue;
-      float* values = state.parameters->values(parameter).data();
+      float* values = state.on_device ? state.on_device->parameters.values() + parameter.begin
+                                      : state.parameters->values(parameter).data();
       bound.parameters.push_back(values);
+      if (state.on_device && state.options.precision == DType::kBf16)
+        bound.parameters_bf16.push_back(state.on_device->parameters.copy() + parameter.begin);
       bound.parameters_read.push_back(values);
       const bool wanted = state.options.mode == Mode::kTrain && parameter.trainable;
       bound.diff_parameters.push_back(wanted ? state.gradients.as<float>().data() + parameter.begin : nullptr);
@@ -279,12 +283,18 @@ PlanMemory Plan::measure(const Graph& graph, const PlanOptions& options) {
   return memory;
 }
 
-Plan Plan::make(const Graph& graph, Parameters& parameters, const PlanOptions& options) {
+Plan Plan::make(const Graph& graph, Parameters& parameters, PlanOptions options, Device& device) {
+  options.target = device.target();
   auto state = make_state(graph, options);
   state->parameters = &parameters;
+  state->device = &device;
+  if (!device.is_cpu()) state->on_device = std::make_unique<DevicePart>(device, parameters, options);
   MemoryPlanner planner(*state);
   planner.take(planner.measure());
-  state->gradients = Buffer(gradient_bytes(graph, options), "the gradients");
+  state->gradients = DeviceBuffer(device, gradient_bytes(graph, options), "the gradients");
+  // What lies between two parameters is updated with them, and must be a number.
+  if (!device.is_cpu() && state->gradients.size() > 0)
+    device.fill(state->gradients.data(), 0, state->gradients.size());
   bind_tensors(*state);
   return Plan(std::move(state));
 }

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "host/graph/plan.h"
+#include "host/ops/device_parameters.h"
+#include "host/runtime/device_buffer.h"
 
 namespace cudacards {
 
@@ -25,6 +27,7 @@ struct BoundNode {
   std::vector<GradMode> diff_src_mode;
   std::vector<float*> parameters;
   std::vector<const float*> parameters_read;
+  std::vector<const Bf16*> parameters_bf16;  // on a device, in bf16
   std::vector<float*> diff_parameters;
   void* dst = nullptr;
   const void* backward_dst = nullptr;
@@ -35,6 +38,24 @@ struct BoundNode {
   void* packed = nullptr;
 };
 
+/// What a plan has besides on a device.
+struct DevicePart {
+  DevicePart(Device& device, Parameters& parameters, const PlanOptions& options);
+
+  /// Sends what the host has changed, and renews the bf16 copy.
+  void refresh_parameters(Device& device, const Parameters& host);
+  /// The pictures of a host's batch in memory of the plan's own, taken at the first call.
+  const DeviceImages& upload(Device& device, const ImageBatch& batch, std::size_t picture_bytes);
+
+  DeviceParameters parameters;
+  std::uint64_t uploaded_version = 0;  // of the host's parameters
+  DeviceBuffer own_clock;
+  const StepClock* clock = nullptr;  // own_clock, or where somebody else keeps it up to date
+  DeviceBuffer pictures, indices, transforms;
+  DeviceImages images;
+  std::vector<float> logits;  // the host's
+};
+
 struct Plan::State {
   PlanOptions options;
   InputKind input_kind = InputKind::kImage;
@@ -43,8 +64,10 @@ struct Plan::State {
   std::vector<std::unique_ptr<Kernel>> kernels;  // null for a view
   std::vector<PlanValue> values;
   std::vector<BoundNode> bound;
-  Buffer arena, packed, gradients;
+  Device* device = nullptr;
+  DeviceBuffer arena, packed, gradients;
   std::uint64_t packed_version = 0;  // of the parameters that the packed copies were made from
+  std::unique_ptr<DevicePart> on_device;  // null on the CPU
 
   const PlanValue& input(const PlanNode& node, std::size_t i) const {
     return values[static_cast<std::size_t>(node.inputs[i] + 1)];
@@ -54,13 +77,23 @@ struct Plan::State {
   }
   PlanValue& result() { return storage(static_cast<int>(nodes.size())); }
 
-  void run_forward(const ImageBatch* images, const Step& step);  // all nodes
-  void run_forward(std::size_t node, const ImageBatch* images, const Step& step);
+  /// What a forward pass reads: one of the two, or neither where the input is a tensor.
+  struct Images {
+    const ImageBatch* host = nullptr;
+    const DeviceImages* device = nullptr;
+  };
+  void run_forward(const Images& images, const Step& step);  // all nodes
+  void run_forward(std::size_t node, const Images& images, const Step& step);
   void run_backward(std::size_t node, const Step& step);
-  Step with_version(Step step) const;
+  /// Everything that a pass needs besides its nodes: parameters where they are computed with, the clock.
+  Step begin(const Step& step);
+  Images images_of(const ImageBatch& images);
+  std::uint64_t version() const;
+  DeviceStep device_step() const;
+  bool is_finite(const void* data, const TensorDesc& desc);
 };
 
 /// Writes the tensor input into the plan's own memory, in the plan's precision.
-void copy_input(const float* src, const PlanValue& input);
+void copy_input(Device& device, const float* src, const PlanValue& input);
 
 }  // namespace cudacards

@@ -1,4 +1,5 @@
 #include "host/ops/cpu/implementations.h"
+#include "host/ops/cuda/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
@@ -9,7 +10,8 @@ Shape ActivationLayer::infer_shape(std::span<const Shape> src) const { return on
 
 std::span<const Implementation> ActivationLayer::implementations(DeviceKind device) const {
   static const std::array kCpu = {kCpuActivation, kReferenceActivation};
-  if (device != DeviceKind::kCpu) return {};
+  static const std::array kDevice = {kCudaActivation, kCudaReferenceActivation};
+  if (device != DeviceKind::kCpu) return kDevice;
   return kCpu;
 }
 

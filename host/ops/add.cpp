@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "host/ops/cpu/implementations.h"
+#include "host/ops/cuda/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/runtime/error.h"
@@ -16,7 +17,8 @@ Shape Add::infer_shape(std::span<const Shape> src) const {
 
 std::span<const Implementation> Add::implementations(DeviceKind device) const {
   static const std::array kCpu = {kCpuAdd, kReferenceAdd};
-  if (device != DeviceKind::kCpu) return {};
+  static const std::array kDevice = {kCudaAdd, kCudaReferenceAdd};
+  if (device != DeviceKind::kCpu) return kDevice;
   return kCpu;
 }
 

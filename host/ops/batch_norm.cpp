@@ -1,3 +1,4 @@
+#include "host/ops/cuda/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
@@ -24,7 +25,8 @@ std::unique_ptr<Operation> BatchNorm::fuse(const Operation& consumer, const Shap
 
 std::span<const Implementation> BatchNorm::implementations(DeviceKind device) const {
   static const std::array kCpu = {kOnednnBatchNorm, kReferenceBatchNorm};
-  if (device != DeviceKind::kCpu) return {};
+  static const std::array kDevice = {kCudaBatchNorm, kCudaReferenceBatchNorm};
+  if (device != DeviceKind::kCpu) return kDevice;
   return kCpu;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "host/ops/cuda/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
@@ -104,7 +105,8 @@ std::unique_ptr<Operation> Conv2d::fuse(const Operation& consumer, const Shape&)
 
 std::span<const Implementation> Conv2d::implementations(DeviceKind device) const {
   static const std::array kCpu = {kOnednnConv2dPool, kOnednnConv2dThenPool, kOnednnConv2d, kReferenceConv2d};
-  if (device != DeviceKind::kCpu) return {};
+  static const std::array kDevice = {kCudaConvPool, kCudaPointwise, kCudaDepthwise, kCudaDirectConv2d, kCudaConv2d, kCudaConv2dThenPool, kCudaReferenceConv2d};
+  if (device != DeviceKind::kCpu) return kDevice;
   return kCpu;
 }
 

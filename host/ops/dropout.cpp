@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "host/ops/cpu/implementations.h"
+#include "host/ops/cuda/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
@@ -17,7 +18,8 @@ Shape Dropout::infer_shape(std::span<const Shape> src) const { return only_sourc
 
 std::span<const Implementation> Dropout::implementations(DeviceKind device) const {
   static const std::array kCpu = {kCpuDropout, kReferenceDropout};
-  if (device != DeviceKind::kCpu) return {};
+  static const std::array kDevice = {kCudaDropout, kCudaReferenceDropout};
+  if (device != DeviceKind::kCpu) return kDevice;
   return kCpu;
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "host/ops/cpu/implementations.h"
+#include "host/ops/cuda/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
@@ -36,7 +37,8 @@ Shape MaxPool2d::infer_shape(std::span<const Shape> src) const {
 
 std::span<const Implementation> MaxPool2d::implementations(DeviceKind device) const {
   static const std::array kCpu = {kCpuMaxPool, kReferenceMaxPool};
-  if (device != DeviceKind::kCpu) return {};
+  static const std::array kDevice = {kCudaMaxPool, kCudaReferenceMaxPool};
+  if (device != DeviceKind::kCpu) return kDevice;
   return kCpu;
 }
 
@@ -51,7 +53,8 @@ double GlobalAveragePool2d::flops(std::span<const Shape> src) const {
 
 std::span<const Implementation> GlobalAveragePool2d::implementations(DeviceKind device) const {
   static const std::array kCpu = {kOnednnGlobalAveragePool, kReferenceGlobalAveragePool};
-  if (device != DeviceKind::kCpu) return {};
+  static const std::array kDevice = {kCudaGlobalAveragePool, kCudaReferenceGlobalAveragePool};
+  if (device != DeviceKind::kCpu) return kDevice;
   return kCpu;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "host/ops/augment_pixels.h"
+#include "host/ops/cuda/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/rescale.h"
 #include "host/ops/sources.h"
@@ -124,7 +125,8 @@ std::span<const Implementation> Rescale::implementations(DeviceKind device) cons
   static const std::array kCpu = {
       Implementation{.name = "cpu:augment", .family = "hand", .supports = supports, .make = make<AugmentKernel>},
       Implementation{.name = "reference", .family = "reference", .supports = supports, .make = make<ReferenceKernel>}};
-  if (device != DeviceKind::kCpu) return {};
+  static const std::array kDevice = {kCudaRescale, kCudaReferenceRescale};
+  if (device != DeviceKind::kCpu) return kDevice;
   return kCpu;
 }
 

@@ -1,3 +1,4 @@
+#include "host/ops/cuda/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
@@ -9,7 +10,8 @@ Shape Softmax::infer_shape(std::span<const Shape> src) const { return only_sourc
 
 std::span<const Implementation> Softmax::implementations(DeviceKind device) const {
   static const std::array kCpu = {kOnednnSoftmax, kReferenceSoftmax};
-  if (device != DeviceKind::kCpu) return {};
+  static const std::array kDevice = {kCudaSoftmax, kCudaReferenceSoftmax};
+  if (device != DeviceKind::kCpu) return kDevice;
   return kCpu;
 }
 

@@ -87,8 +87,9 @@ __global__ void __launch_bounds__(kOptimizerThreads) update_kernel(OptimizerProb
       [&](std::int64_t element, int, const OptimizerSegment& segment) { update_one(p, a, rule_of(segment), element); });
 }
 
-/// The caller's count of skipped updates stays.
+/// The caller's count of skipped updates stays, and once there is one everything does.
 __global__ void clear_report_kernel(GradientReport* report) {
+  if (report->skipped != 0) return;
   report->not_finite = 0;
   report->first_segment = GradientReport::kNoSegment;
 }

@@ -13,12 +13,13 @@
 
 namespace cudacards {
 
-/// In device memory. Zeros before the first step.
+/// In device memory. Zeros before the first step. From the first update that was not made on none is, so that the
+/// parameters are still those of the step that went wrong when the host looks; the caller begins anew with zeros.
 struct GradientReport {
   static constexpr int kNoSegment = std::numeric_limits<int>::max();
-  std::uint32_t not_finite = 0;    // gradients of the latest check that are infinite or NaN
+  std::uint32_t not_finite = 0;    // gradients that are infinite or NaN: of the latest check, or since the first bad one
   int first_segment = kNoSegment;  // the first segment that has one
-  std::uint32_t skipped = 0;       // updates that were not made, since the caller has cleared it
+  std::uint32_t skipped = 0;       // updates that were not made: that many steps ago it went wrong
 };
 
 /// All arrays of `problem.elements`, 16-byte aligned, fp32 but for the copy. Elements outside of all segments are
