@@ -36,7 +36,7 @@ void add_inference(CLI::App& command, InferenceOptions& options) {
           fmt::format("Type of the activations: {}", fmt::join(words_of<DType>(), ", ")))
       ->type_name("WORD")
       ->default_str("as it was trained");
-  command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")
+  command.add_option("--device", options.device, "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")
       ->type_name("DEVICE")
       ->capture_default_str();
   add_word(command, "--impl", options.model.impl, "Family of implementations");
@@ -44,9 +44,10 @@ void add_inference(CLI::App& command, InferenceOptions& options) {
 }
 
 Model load_model(const InferenceOptions& options) {
-  (void)choose_device(options.device);  // a GPU asked for by name and missing is an error before anything is read
+  ModelOptions model = options.model;
+  model.device = choose_device(options.device);  // one asked for by name and missing is an error before anything is read
   set_threads(options.threads);
-  return Model::load(checkpoint_in(options.checkpoint), options.model);
+  return Model::load(checkpoint_in(options.checkpoint), model);
 }
 
 }  // namespace cudacards::cli

@@ -22,14 +22,13 @@ struct SummaryCommand {
 };
 
 int run(const SummaryCommand& summary) {
-  (void)choose_device(summary.device);
   set_threads(summary.threads);
   const Graph graph = build_model(
       summary.arch, {.height = summary.image_size, .width = summary.image_size, .classes = summary.classes});
-  Parameters parameters(graph);
   PlanOptions options = summary.plan;
   options.mode = summary.infer ? Mode::kInfer : Mode::kTrain;
-  const Plan plan = Plan::make(graph, parameters, options);
+  options.target = target_of(summary.device);
+  const Plan plan = Plan::look_at(graph, options);
   if (summary.json) {
     fmt::print("{}\n", summary_json(summary.arch, graph, plan));
     return 0;
@@ -58,7 +57,7 @@ void add_summary(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
   add_word(command, "--precision", summary->plan.precision, "Type of the activations");
-  command.add_option("--device", summary->device, "auto, cpu, cuda or cuda:N")
+  command.add_option("--device", summary->device, "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")
       ->type_name("DEVICE")
       ->capture_default_str();
   add_word(command, "--impl", summary->plan.impl, "Family of implementations");

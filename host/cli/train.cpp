@@ -93,12 +93,13 @@ RunConfig effective_config(const TrainCommand& train) {
   return config;
 }
 
-void choose_device_of(const TrainCommand& train, RunConfig& config) {
+void choose_device_of(const TrainCommand& train, RunConfig& config, int& gpu) {
   const bool is_set =
       std::ranges::any_of(train.settings, [](const auto& s) { return s.starts_with("machine.device"); });
   const bool is_configured = (!train.config_file.empty() || is_set) && train.command->count("--device") == 0;
   const DeviceChoice choice = choose_device(is_configured ? name_of(config.device) : train.device);
   config.device = choice.kind;
+  gpu = choice.index;
   if (!choice.reason.empty() && !train.quiet) log_note(fmt::format("training on the CPU: {}", choice.reason));
 }
 
@@ -125,7 +126,7 @@ int run(const TrainCommand& train) {
   if (train.resume.empty()) {
     options.config = effective_config(train);
     validate(options.config);
-    choose_device_of(train, options.config);
+    choose_device_of(train, options.config, options.gpu);
   } else {
     refuse_changes_of_a_resumed_run(train);
   }
@@ -190,7 +191,7 @@ void add_training_options(TrainCommand& train) {
 }
 
 void add_machine_options(TrainCommand& train) {
-  train.command->add_option("--device", train.device, "auto, cpu, cuda or cuda:N")
+  train.command->add_option("--device", train.device, "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")
       ->type_name("DEVICE")
       ->default_str("auto");
   add_word_field(train, "--precision", &RunConfig::precision, "Type of activations and their gradients",

@@ -19,7 +19,7 @@ Plan& Plan::operator=(Plan&&) noexcept = default;
 
 Step Plan::State::begin(const Step& step) {
   if (on_device) {
-    on_device->refresh_parameters(*device, *parameters);
+    on_device->refresh_parameters(*parameters);
     if (on_device->clock == on_device->own_clock.as<StepClock>().data()) {
       const StepClock clock{step.seed, step.number};
       device->upload(on_device->own_clock.data(), &clock, sizeof clock);
@@ -127,6 +127,10 @@ const float* Plan::read_logits() {
   return host.data();
 }
 
+void Plan::prepare() {
+  if (state_->on_device) state_->on_device->refresh_parameters(*state_->parameters);
+}
+
 Device& Plan::device() const { return *state_->device; }
 
 DeviceParameters& Plan::device_parameters() {
@@ -143,10 +147,8 @@ std::span<float> Plan::gradients() { return state_->gradients.as<float>(); }
 
 const PlanOptions& Plan::options() const { return state_->options; }
 const std::vector<PlanNode>& Plan::nodes() const { return state_->nodes; }
-std::size_t Plan::arena_bytes() const { return state_->arena.size(); }
-std::size_t Plan::planned_bytes() const {
-  return state_->arena.size() + state_->packed.size() + state_->gradients.size();
-}
+std::size_t Plan::arena_bytes() const { return state_->memory.arena; }
+std::size_t Plan::planned_bytes() const { return state_->memory.total(); }
 
 bool Plan::State::is_finite(const void* data, const TensorDesc& desc) {
   const std::int64_t elements = desc.shape.elements();

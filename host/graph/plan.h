@@ -46,12 +46,20 @@ struct PlanNode {
   MemoryNeed memory;
 };
 
+/// One of a plan's tensors.
+struct NamedBytes {
+  std::string name;  // "conv2d: dst"
+  std::size_t bytes = 0;
+};
+
 /// What a plan takes, in bytes.
 struct PlanMemory {
   std::size_t arena = 0;      // activations and their gradients, workspaces, scratchpads
   std::size_t packed = 0;     // parameters in the implementations' own layouts
   std::size_t gradients = 0;  // of the parameters
-  std::size_t total() const { return arena + packed + gradients; }
+  std::size_t copy = 0;       // of the parameters, in bf16; on a device
+  std::vector<NamedBytes> largest;  // five of the arena's tensors, the largest first
+  std::size_t total() const { return arena + packed + gradients + copy; }
 };
 
 class Plan {
@@ -61,6 +69,8 @@ class Plan {
   /// `parameters` must have been made from the same graph and outlive the plan, as must the device, which decides
   /// options.target. Throws Error where memory is short.
   static Plan make(const Graph& graph, Parameters& parameters, PlanOptions options, Device& device = cpu_device());
+  /// Chooses and measures as make() does, for tables: it takes nothing, cannot run, and needs no device.
+  static Plan look_at(const Graph& graph, const PlanOptions& options);
   ~Plan();
   Plan(Plan&&) noexcept;
   Plan& operator=(Plan&&) noexcept;
@@ -82,6 +92,9 @@ class Plan {
   const float* read_logits();
 
   Device& device() const;
+  /// On a device: sends the parameters that the host has changed and renews their copy, as a forward would. Before work
+  /// that was captured and is done again.
+  void prepare();
   /// On a device: the parameters that it computes with, to be marked as written by who writes them. What the host
   /// changes in Parameters and touches is sent at the next forward.
   DeviceParameters& device_parameters();

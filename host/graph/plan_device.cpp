@@ -25,7 +25,7 @@ DevicePart::DevicePart(Device& device, Parameters& host, const PlanOptions& opti
       own_clock(device, sizeof(StepClock), "the step's clock"),
       clock(own_clock.as<StepClock>().data()) {}
 
-void DevicePart::refresh_parameters(Device&, const Parameters& host) {
+void DevicePart::refresh_parameters(const Parameters& host) {
   if (uploaded_version != host.version()) parameters.upload(host.values());
   uploaded_version = host.version();
   parameters.refresh_copy();

@@ -1,6 +1,7 @@
 // Plan::make: fuse, choose, place, bind.
 
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -127,6 +128,10 @@ class MemoryPlanner {
     for (const auto& [block, target] : wanted_) blocks_.push_back(block);
     PlanMemory memory{.arena = place_blocks(blocks_)};
     for (const auto& node : state_.nodes) memory.packed += align_up(node.memory.packed);
+    constexpr std::size_t kNamed = 5;
+    memory.largest = named_;
+    std::ranges::stable_sort(memory.largest, std::greater{}, &NamedBytes::bytes);
+    memory.largest.resize(std::min(kNamed, memory.largest.size()));
     return memory;
   }
 
@@ -148,8 +153,13 @@ class MemoryPlanner {
  private:
   int backward_time(int node) const { return 2 * n_ - node; }
 
-  void want(std::size_t bytes, int first, int last, void** target) {
+  void want(std::size_t bytes, int first, int last, void** target, const std::string& name) {
     wanted_.push_back({{bytes, first, last}, target});
+    if (bytes > 0) named_.push_back({name, bytes});
+  }
+
+  std::string name_of_value(std::size_t value) const {
+    return value == 0 ? "the input" : state_.nodes[value - 1].name + ": dst";
   }
 
   void add_values() {
@@ -179,11 +189,11 @@ class MemoryPlanner {
     for (std::size_t v = 0; v < count; ++v) {
       PlanValue& value = state_.values[v];
       if (value.storage != static_cast<int>(v) || (v == 0 && state_.input_kind == InputKind::kImage)) continue;
-      want(value.desc.bytes(), first[v], last[v], &value.data);
+      want(value.desc.bytes(), first[v], last[v], &value.data, name_of_value(v));
       const bool has_diff = value.needs_gradient || v == logits;
       if (state_.options.mode == Mode::kTrain && has_diff) {
         want(value.desc.bytes(), diff_first[v], v == logits ? 2 * n_ + 1 : backward_time(static_cast<int>(v) - 1),
-             &value.diff);
+             &value.diff, name_of_value(v) + "'s gradient");
       }
     }
   }
@@ -192,10 +202,12 @@ class MemoryPlanner {
     for (int i = 0; i < n_; ++i) {
       const PlanNode& node = state_.nodes[static_cast<std::size_t>(i)];
       BoundNode& bound = state_.bound[static_cast<std::size_t>(i)];
-      want(node.memory.workspace, i, node.runs_backward ? backward_time(i) : i, &bound.workspace);
-      want(node.memory.scratchpad, i, i, &bound.forward_scratchpad);
+      want(node.memory.workspace, i, node.runs_backward ? backward_time(i) : i, &bound.workspace,
+           node.name + ": workspace");
+      want(node.memory.scratchpad, i, i, &bound.forward_scratchpad, node.name + ": scratchpad");
       if (node.runs_backward)
-        want(node.memory.scratchpad, backward_time(i), backward_time(i), &bound.backward_scratchpad);
+        want(node.memory.scratchpad, backward_time(i), backward_time(i), &bound.backward_scratchpad,
+             node.name + ": scratchpad of backward");
     }
   }
 
@@ -203,6 +215,7 @@ class MemoryPlanner {
   const int n_;
   std::vector<std::pair<MemoryBlock, void**>> wanted_;
   std::vector<MemoryBlock> blocks_;  // wanted_'s, with their offsets
+  std::vector<NamedBytes> named_;
 };
 
 void bind_parameters(State& state, std::size_t i) {
@@ -270,17 +283,30 @@ std::unique_ptr<State> make_state(const Graph& graph, const PlanOptions& options
   return state;
 }
 
-std::size_t gradient_bytes(const Graph& graph, const PlanOptions& options) {
-  return options.mode == Mode::kTrain ? static_cast<std::size_t>(Parameters::size_of(graph)) * sizeof(float) : 0;
+/// What lies outside of the arena: gradients of the parameters, and on a device their copy.
+void add_parameters(PlanMemory& memory, const Graph& graph, const PlanOptions& options) {
+  const auto count = static_cast<std::size_t>(Parameters::size_of(graph));
+  if (options.mode == Mode::kTrain) memory.gradients = count * sizeof(float);
+  if (options.target.kind != DeviceKind::kCpu && options.precision == DType::kBf16)
+    memory.copy = count * sizeof(Bf16);
+}
+
+PlanMemory measure_state(State& state, const Graph& graph) {
+  PlanMemory memory = MemoryPlanner(state).measure();
+  add_parameters(memory, graph, state.options);
+  return memory;
 }
 
 }  // namespace
 
 PlanMemory Plan::measure(const Graph& graph, const PlanOptions& options) {
-  const auto state = make_state(graph, options);
-  PlanMemory memory = MemoryPlanner(*state).measure();
-  memory.gradients = gradient_bytes(graph, options);
-  return memory;
+  return measure_state(*make_state(graph, options), graph);
+}
+
+Plan Plan::look_at(const Graph& graph, const PlanOptions& options) {
+  auto state = make_state(graph, options);
+  state->memory = measure_state(*state, graph);
+  return Plan(std::move(state));
 }
 
 Plan Plan::make(const Graph& graph, Parameters& parameters, PlanOptions options, Device& device) {
@@ -290,8 +316,10 @@ Plan Plan::make(const Graph& graph, Parameters& parameters, PlanOptions options,
   state->device = &device;
   if (!device.is_cpu()) state->on_device = std::make_unique<DevicePart>(device, parameters, options);
   MemoryPlanner planner(*state);
-  planner.take(planner.measure());
-  state->gradients = DeviceBuffer(device, gradient_bytes(graph, options), "the gradients");
+  state->memory = planner.measure();
+  add_parameters(state->memory, graph, options);
+  planner.take(state->memory);
+  state->gradients = DeviceBuffer(device, state->memory.gradients, "the gradients");
   // What lies between two parameters is updated with them, and must be a number.
   if (!device.is_cpu() && state->gradients.size() > 0)
     device.fill(state->gradients.data(), 0, state->gradients.size());

@@ -43,7 +43,7 @@ struct DevicePart {
   DevicePart(Device& device, Parameters& parameters, const PlanOptions& options);
 
   /// Sends what the host has changed, and renews the bf16 copy.
-  void refresh_parameters(Device& device, const Parameters& host);
+  void refresh_parameters(const Parameters& host);
   /// The pictures of a host's batch in memory of the plan's own, taken at the first call.
   const DeviceImages& upload(Device& device, const ImageBatch& batch, std::size_t picture_bytes);
 
@@ -65,6 +65,7 @@ struct Plan::State {
   std::vector<PlanValue> values;
   std::vector<BoundNode> bound;
   Device* device = nullptr;
+  PlanMemory memory;
   DeviceBuffer arena, packed, gradients;
   std::uint64_t packed_version = 0;  // of the parameters that the packed copies were made from
   std::unique_ptr<DevicePart> on_device;  // null on the CPU

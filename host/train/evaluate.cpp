@@ -67,7 +67,7 @@ EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std:
     const Batch& data = loader.batch(0, i);
     plan.forward(data.images, Step{.training = false});
     const SoftmaxLossResult part =
-        softmax_loss(plan.logits(), data.labels.data(), batch, data.rows, class_count, 0.0f, nullptr, winners.data());
+        softmax_loss(plan.read_logits(), data.labels.data(), batch, data.rows, class_count, 0.0f, nullptr, winners.data());
     sum.loss_sum += part.loss_sum;
     sum.correct += part.correct;
     sum.correct_top5 += part.correct_top5;

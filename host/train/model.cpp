@@ -37,11 +37,12 @@ Model Model::load(const std::string& checkpoint, const ModelOptions& options) {
   model.parameters_ = std::make_unique<Parameters>(*model.graph_);
   check_preprocessing(file, info, *model.graph_);
   load_parameters(file, *model.parameters_);
-  model.plan_ = std::make_unique<Plan>(Plan::make(*model.graph_, *model.parameters_,
-                                                  {.batch = options.batch,
-                                                   .precision = options.precision.value_or(info.config.precision),
-                                                   .mode = Mode::kInfer,
-                                                   .impl = options.impl}));
+  model.device_ = std::make_unique<OpenDevice>(options.device);
+  const PlanOptions plan = {.batch = options.batch,
+                            .precision = options.precision.value_or(info.config.precision),
+                            .mode = Mode::kInfer,
+                            .impl = options.impl};
+  model.plan_ = std::make_unique<Plan>(Plan::make(*model.graph_, *model.parameters_, plan, **model.device_));
   return model;
 }
 

@@ -9,6 +9,7 @@
 #include "host/graph/graph.h"
 #include "host/graph/parameters.h"
 #include "host/graph/plan.h"
+#include "host/runtime/device_choice.h"
 
 namespace cudacards {
 
@@ -16,9 +17,10 @@ struct ModelOptions {
   int batch = 32;
   std::optional<DType> precision;  // default: the one that it was trained and validated in
   ImplChoice impl = ImplChoice::kAuto;
+  DeviceChoice device;
 };
 
-/// Graph, parameters and inference plan of one checkpoint. Movable; the plan refers to the parameters beside it.
+/// Graph, parameters and inference plan of one checkpoint. Movable; the plan refers to the parameters and the device beside it.
 class Model {
  public:
   static Model load(const std::string& checkpoint, const ModelOptions& options);
@@ -32,6 +34,7 @@ class Model {
  private:
   std::string arch_;
   std::vector<std::string> classes_;
+  std::unique_ptr<OpenDevice> device_;
   std::unique_ptr<Graph> graph_;
   std::unique_ptr<Parameters> parameters_;
   std::unique_ptr<Plan> plan_;

@@ -53,7 +53,7 @@ std::vector<Prediction> predict(Model& model, const std::vector<std::string>& pa
       }
     });
     model.plan().forward(ImageBatch{images, {}}, Step{.training = false});
-    softmax_rows(model.plan().logits(), static_cast<std::int64_t>(rows), classes, probabilities.data());
+    softmax_rows(model.plan().read_logits(), static_cast<std::int64_t>(rows), classes, probabilities.data());
     for (std::size_t i = 0; i < rows; ++i) {
       Prediction& prediction = predictions[first + i];
       if (prediction.error.empty()) {

@@ -7,10 +7,9 @@
 #include <fmt/format.h>
 
 #include "host/data/loader.h"
-#include "host/ops/softmax_loss.h"
 #include "host/report/progress.h"
+#include "host/runtime/device_choice.h"
 #include "host/runtime/error.h"
-#include "host/runtime/finite.h"
 #include "host/runtime/memory.h"
 #include "host/runtime/threads.h"
 #include "host/train/checkpoint.h"
@@ -19,6 +18,7 @@
 #include "host/train/schedule.h"
 #include "host/train/training_data.h"
 #include "host/train/training_memory.h"
+#include "host/train/training_step.h"
 #include "models/registry.h"
 
 namespace cudacards {
@@ -28,6 +28,9 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+// A device works on while the host waits for this long: a report stops both.
+constexpr std::chrono::milliseconds kReportInterval{200};
+
 Graph make_graph(const RunConfig& config, std::size_t classes) {
   return build_model(config.arch,
                      {.height = config.image_size, .width = config.image_size, .classes = static_cast<int>(classes)});
@@ -35,23 +38,26 @@ Graph make_graph(const RunConfig& config, std::size_t classes) {
 
 class Trainer {
  public:
-  Trainer(RunConfig config, std::string run, Graph graph, TrainingData data, Progress& progress)
+  Trainer(RunConfig config, std::string run, Graph graph, TrainingData data, Device& device, DataPlace place,
+          Progress& progress)
       : config_(std::move(config)),
         run_(std::move(run)),
         data_(std::move(data)),
         progress_(progress),
         graph_(std::move(graph)),
         parameters_(graph_),
-        plan_(Plan::make(graph_, parameters_, plan_options(config_))),
+        plan_(Plan::make(graph_, parameters_, plan_options(config_), device)),
         loader_(data_.train,
                 {.batch = config_.batch, .seed = config_.seed, .shuffle = true, .augment = config_.augment}),
-        segments_(parameters_.segments()),
         moment1_(values_bytes(), "the optimizer's first moment"),
         moment2_(config_.optimizer.kind == OptimizerKind::kSgd ? 0 : values_bytes(), "the optimizer's second moment"),
         average_(config_.ema_decay > 0 ? values_bytes() : 0, "the averaged parameters") {
     state_.pictures = data_.train.size();
     parameters_.initialise(config_.seed);
     std::ranges::copy(parameters_.values().first(average_.as<float>().size()), average_.as<float>().begin());
+    const TrainedValues values{parameters_, moment1_.as<float>(), moment2_.as<float>(), average_.as<float>()};
+    step_ = device.is_cpu() ? make_host_step(plan_, config_, values)
+                            : make_device_step(plan_, config_, values, data_.train, place);
   }
 
   void resume() {
@@ -61,6 +67,8 @@ class Trainer {
     check_preprocessing(file, checkpoint, graph_);
     load_last(file, parameters_, moment1_.as<float>(), moment2_.as<float>(), average_.as<float>());
     state_ = checkpoint.state;
+    step_->load();
+    step_->set_metrics(state_.running);
     if (state_.pictures != data_.train.size()) {
       throw Error(fmt::format("{}: cannot continue: it was trained on {} pictures, the data now have {}", run_,
                               state_.pictures, data_.train.size()));
@@ -109,44 +117,35 @@ class Trainer {
   }
 
   void train_step(const Batch& batch) {
-    const Step step{.training = true, .seed = config_.seed, .number = state_.step};
-    plan_.forward(batch.images, step);
-    const SoftmaxLossResult loss = loss_of(batch);
-    plan_.backward(step);
-    require_finite(batch, step, loss);
-    optimizer_step(config_.optimizer, segments_, rate(), state_.step, parameters_.values(), plan_.gradients(),
-                   moment1_.as<float>(), moment2_.as<float>(), average_.as<float>(), config_.ema_decay);
-    parameters_.touch();
-    state_.running.loss_sum += loss.loss_sum;
-    state_.running.correct += loss.correct;
-    state_.running.rows += loss.rows;
-    images_trained_ += loss.rows;
+    step_->run(batch, state_.step, rate());
+    images_trained_ += batch.rows;
     ++state_.step;
     ++state_.step_in_epoch;
   }
 
-  SoftmaxLossResult loss_of(const Batch& batch) {
-    return softmax_loss(plan_.logits(), batch.labels.data(), config_.batch, batch.rows, graph_.classes(),
-                        config_.label_smoothing, plan_.diff_logits());
+  /// Takes over what the steps so far have come to. What was computed from a NaN is never taken over.
+  void collect() {
+    const StepReport report = step_->report();
+    if (report.diverged) explain_divergence(*report.diverged);
+    const double seconds = state_.running.seconds;
+    state_.running = report.sums;
+    state_.running.seconds = seconds;
   }
 
-  // Costs one read of the gradients, about 1 ms for 13 M; a step that would spoil the parameters is caught before it
-  // does.
-  void require_finite(const Batch& batch, const Step& step, const SoftmaxLossResult& loss) {
-    const auto gradients = plan_.gradients();
-    if (std::isfinite(loss.loss_sum) &&
-        all_finite(gradients.data(), DType::kF32, static_cast<std::int64_t>(gradients.size())))
-      return;
-    const std::string where = plan_.find_non_finite(batch.images, step, [&] { (void)loss_of(batch); });
+  /// The parameters are still those that `step` began with: it is done again, node by node.
+  [[noreturn]] void explain_divergence(std::uint64_t step) {
+    const std::int64_t index = state_.step_in_epoch - static_cast<std::int64_t>(state_.step - step);
+    const std::string where = step_->find_non_finite(loader_.batch(state_.epoch, index), step);
     throw Error(
         fmt::format("training diverged: {} is not finite at step {} (epoch {}); the checkpoints in {} are from before; "
                     "try a lower --lr",
-                    where.empty() ? "loss" : where, step.number, state_.epoch + 1, run_));
+                    where.empty() ? "loss" : where, step, state_.epoch + 1, run_));
   }
 
   float rate() const { return rate_at(config_, state_.step, loader_.batches()); }
 
   void finish_epoch() {
+    collect();
     const double train_seconds = seconds_since(epoch_start_);
     const EvalReport valid = evaluate_inference_weights();
     const auto rows = static_cast<double>(std::max<std::int64_t>(1, state_.running.rows));
@@ -179,6 +178,7 @@ class Trainer {
     ++state_.epoch;
     state_.step_in_epoch = 0;
     state_.running = {};
+    step_->set_metrics({});
     return is_best;
   }
 
@@ -186,6 +186,7 @@ class Trainer {
   // never behind.
   void save(bool is_best) {
     write_metrics(run_, epochs_);
+    step_->store();
     if (is_best) save_best(run_ + "/best.safetensors", parameters_, inference_values(), checkpoint());
     save_last();
   }
@@ -194,6 +195,8 @@ class Trainer {
   double seconds_of_epoch() const { return seconds_before_ + seconds_since(epoch_start_); }
 
   void save_last() {
+    if (state_.step_in_epoch > 0) collect();
+    step_->store();
     if (state_.step_in_epoch > 0) state_.running.seconds = seconds_of_epoch();
     cudacards::save_last(run_ + "/last.safetensors", parameters_, moment1_.as<float>(), moment2_.as<float>(),
                          average_.as<float>(), checkpoint());
@@ -206,23 +209,17 @@ class Trainer {
 
   /// Evaluates with the averaged parameters where the run keeps an average, and puts the trained ones back.
   EvalReport evaluate_inference_weights() {
-    swap_average();
+    step_->swap_average();
     EvalReport report = evaluate(plan_, data_.valid, data_.classes);
-    swap_average();
+    step_->swap_average();
     return report;
   }
 
-  void swap_average() {
-    if (!averages()) return;
-    for (const auto& p : parameters_.list()) {
-      if (p.trainable)
-        std::ranges::swap_ranges(parameters_.values(p),
-                                 average_.as<float>().subspan(static_cast<std::size_t>(p.begin)));
-    }
-    parameters_.touch();
-  }
-
   void report_step() {
+    const auto now = Clock::now();
+    if (!step_->reports_at_once() && now - collected_ < kReportInterval) return;
+    collected_ = now;
+    collect();
     const double elapsed = seconds_since(epoch_start_);
     const auto rows = static_cast<double>(std::max<std::int64_t>(1, state_.running.rows));
     const double rate = static_cast<double>(images_trained_) / elapsed;
@@ -246,24 +243,40 @@ class Trainer {
   Parameters parameters_;
   Plan plan_;
   Loader loader_;
-  const std::vector<OptimizerSegment> segments_;
   Buffer moment1_, moment2_, average_;
+  std::unique_ptr<TrainingStep> step_;
   TrainState state_;
   std::vector<EpochMetrics> epochs_;
-  Clock::time_point epoch_start_;
+  Clock::time_point epoch_start_, collected_;
   double seconds_before_ = 0;  // that earlier processes spent on this epoch
   double waited_before_ = 0;
   std::int64_t images_trained_ = 0;  // in this epoch by this process
 };
 
-/// Before any of it is taken, and before any picture is decoded.
-void plan_memory(const TrainOptions& options, const RunConfig& config, const Graph& graph, const Dataset& dataset,
-                 Progress& progress) {
-  const auto pictures = static_cast<std::int64_t>(dataset.train.size() + dataset.valid.size());
-  const TrainingMemory need = training_memory(graph, config, pictures);
-  const std::optional<std::size_t> have = options.memory ? options.memory : free_memory();
-  progress.note(fmt::format("memory: {}{}", to_string(need), have ? fmt::format(" of {} free", mebibytes(*have)) : ""));
-  if (have) require_memory(need, *have, graph, config);
+/// Before any of it is taken, and before any picture is decoded. Says where the pictures will be.
+DataPlace plan_memory(const TrainOptions& options, const RunConfig& config, const Graph& graph, const Dataset& dataset,
+                      const Device& device, Progress& progress) {
+  const auto train = static_cast<std::int64_t>(dataset.train.size());
+  const auto all = train + static_cast<std::int64_t>(dataset.valid.size());
+  std::optional<std::size_t> have = options.memory;
+  if (!have) have = device.is_cpu() ? free_memory() : device.memory().free;
+  DataPlace place = DataPlace::kResident;
+  TrainingMemory need = training_memory(graph, config, device.is_cpu() ? all : train, device.target());
+  if (!device.is_cpu() && need.total() > *have) {
+    place = DataPlace::kStreamed;
+    need = training_memory(graph, config, config.batch, device.target());
+  }
+  progress.note(fmt::format("{}memory: {}{}{}", device.is_cpu() ? "" : "device ", to_string(need),
+                            have ? fmt::format(" of {} free", mebibytes(*have)) : "",
+                            place == DataPlace::kStreamed ? "; pictures are sent batch by batch" : ""));
+  if (have) require_memory(need, *have, graph, config, device.target());
+  return place;
+}
+
+/// The one that was chosen; a run that is resumed wants the kind that it was begun on.
+DeviceChoice device_of(const TrainOptions& options, const RunConfig& config) {
+  return choose_device(config.device == DeviceKind::kCuda ? fmt::format("cuda:{}", options.gpu)
+                                                          : name_of(config.device));
 }
 
 }  // namespace
@@ -275,15 +288,16 @@ TrainResult train(const TrainOptions& options) {
   validate(config);
   set_threads(config.threads);
   config.threads = threads();
+  const OpenDevice device(device_of(options, config));
 
   // The folder is tried before any picture is decoded, and is gone again when no run comes to be in it.
   RunFolder folder = resumes ? RunFolder::existing(options.resume) : RunFolder::make(config.out, config.arch);
   config.out = folder.path();
   const Dataset dataset = find_training_data(config, progress, options.stop_requested);
   Graph graph = make_graph(config, dataset.classes.size());
-  plan_memory(options, config, graph, dataset, progress);
+  const DataPlace place = plan_memory(options, config, graph, dataset, *device, progress);
   TrainingData data = decode_training_data(dataset, config, progress, options.stop_requested);
-  Trainer trainer(config, folder.path(), std::move(graph), std::move(data), progress);
+  Trainer trainer(config, folder.path(), std::move(graph), std::move(data), *device, place, progress);
   if (resumes) {
     trainer.resume();
   } else {

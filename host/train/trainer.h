@@ -16,10 +16,11 @@ struct TrainOptions {
   RunConfig config;
   std::string resume;  // run folder; empty: a new run
   bool quiet = false;
+  int gpu = 0;  // which, where config.device is a GPU
   /// Set to its number by a signal handler: finish the step, save, return. While pictures are drawn or
   /// decoded: an Error with exit code 128 + the number, and no new run.
   const std::atomic<int>* stop_requested = nullptr;
-  std::optional<std::size_t> memory;                // bytes that the run may take; default: what the machine has free
+  std::optional<std::size_t> memory;                // bytes that the run may take; default: what the device has free
   std::function<void(std::uint64_t step)> on_step;  // called after each optimizer step with how many there have been
 };
 

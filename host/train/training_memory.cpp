@@ -1,6 +1,7 @@
 #include "host/train/training_memory.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "host/runtime/error.h"
 #include "host/runtime/memory.h"
@@ -15,11 +16,12 @@ std::size_t parameter_buffers(const RunConfig& config) {
 }
 
 /// What of it does not depend on the batch is taken from `need`. 0: not even a batch of one fits.
-int largest_batch(const TrainingMemory& need, std::size_t have, const Graph& graph, RunConfig config) {
+int largest_batch(const TrainingMemory& need, std::size_t have, const Graph& graph, RunConfig config,
+                  const Target& target) {
   int fits = 0, too_large = config.batch;
   while (too_large - fits > 1) {
     config.batch = fits + (too_large - fits) / 2;
-    TrainingMemory smaller = training_memory(graph, config, 0);
+    TrainingMemory smaller = training_memory(graph, config, 0, target);
     smaller.pictures = need.pictures;
     (smaller.total() <= have ? fits : too_large) = config.batch;
   }
@@ -28,12 +30,14 @@ int largest_batch(const TrainingMemory& need, std::size_t have, const Graph& gra
 
 }  // namespace
 
-TrainingMemory training_memory(const Graph& graph, const RunConfig& config, std::int64_t pictures) {
-  const PlanMemory plan = Plan::measure(graph, plan_options(config));
+TrainingMemory training_memory(const Graph& graph, const RunConfig& config, std::int64_t pictures,
+                               const Target& target) {
+  const PlanMemory plan = Plan::measure(graph, plan_options(config, target));
   const auto side = static_cast<std::size_t>(config.image_size);
-  return {.plan = plan.arena + plan.packed,
+  return {.plan = plan.arena + plan.packed + plan.copy,
           .parameters = parameter_buffers(config) * plan.gradients,
-          .pictures = static_cast<std::size_t>(pictures) * side * side * 3};
+          .pictures = static_cast<std::size_t>(pictures) * side * side * 3,
+          .largest = plan.largest};
 }
 
 std::string to_string(const TrainingMemory& memory) {
@@ -41,11 +45,15 @@ std::string to_string(const TrainingMemory& memory) {
                      mebibytes(memory.plan), mebibytes(memory.parameters), mebibytes(memory.pictures));
 }
 
-void require_memory(const TrainingMemory& need, std::size_t have, const Graph& graph, const RunConfig& config) {
+void require_memory(const TrainingMemory& need, std::size_t have, const Graph& graph, const RunConfig& config,
+                    const Target& target) {
   if (need.total() <= have) return;
-  const int batch = largest_batch(need, have, graph, config);
-  throw Error(fmt::format("out of memory before it begins: the run needs {}, and {} are free; {}",
-                          mebibytes(need.total()), mebibytes(have),
+  const int batch = largest_batch(need, have, graph, config, target);
+  std::vector<std::string> largest;
+  for (const NamedBytes& tensor : need.largest) largest.push_back(tensor.name + " " + mebibytes(tensor.bytes));
+  throw Error(fmt::format("out of {}memory before it begins: the run needs {}, and {} are free; the largest tensors: {}; {}",
+                          target.kind == DeviceKind::kCpu ? "" : "device ", mebibytes(need.total()), mebibytes(have),
+                          fmt::join(largest, ", "),
                           batch > 0 ? fmt::format("the largest --batch that fits is {}", batch)
                                     : "no --batch fits: use a smaller --image-size or fewer pictures"));
 }

@@ -29,7 +29,7 @@ inline const std::vector<std::string>& words_of<ScheduleKind>() {
 }
 template <>
 inline const std::vector<std::string>& words_of<DeviceKind>() {
-  static const std::vector<std::string> words = {"cpu", "cuda"};
+  static const std::vector<std::string> words = {"cpu", "cuda", "emulated"};
   return words;
 }
 template <>

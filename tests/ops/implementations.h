@@ -44,12 +44,15 @@ inline std::vector<Candidate> all_candidates() {
 /// The emulator takes some 10 ns an access: of the small cases some from the whole table. More and larger ones are the
 /// kernels' own tests' business (tests/kernels).
 inline std::vector<OpCase> some_small(std::vector<OpCase> cases) {
-  constexpr double kFlops = 1e5;
-  constexpr std::int64_t kElements = 1 << 13;
-  constexpr std::size_t kCases = 7;
-  std::erase_if(cases, [](const OpCase& c) {
-    return c.operation->flops(c.src) > kFlops || c.src.front().elements() > kElements;
-  });
+  constexpr double kSmall = 2e5;
+  constexpr std::size_t kCases = 7, kLeast = 2;
+  const auto cost = [](const OpCase& c) {
+    return c.operation->flops(c.src) + 16 * static_cast<double>(c.src.front().elements());
+  };
+  std::ranges::stable_sort(cases, {}, cost);
+  const auto large = std::ranges::find_if(cases, [&](const OpCase& c) { return cost(c) > kSmall; });
+  const auto small = std::max(static_cast<std::size_t>(large - cases.begin()), std::min(cases.size(), kLeast));
+  cases.erase(cases.begin() + static_cast<std::ptrdiff_t>(small), cases.end());
   if (cases.size() <= kCases || !testing_support::wanted_case().empty()) return cases;
   std::vector<OpCase> some;
   std::size_t step = cases.size() / kCases;

@@ -108,7 +108,7 @@ OpOutputs run(const OpCase& c, const Implementation& implementation, const OpInp
                    .packed = packed.data()});
   OpOutputs out{.dst = dst.load(c.dst_type)};
   for (auto& parameter : parameters) out.parameters.push_back(parameter.load(DType::kF32));
-  if (!options.training) return out;
+  if (!options.training || !options.step.training) return out;  // there is a backward pass of a training step only
 
   scratchpad.poison();  // kept by nobody between two calls
   TensorMemory diff_dst(device, inputs.diff_dst, c.dst_type, "diff_dst");

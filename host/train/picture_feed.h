@@ -1,0 +1,37 @@
+#pragma once
+// The pictures of a split where a device reads them: all of them once, or a batch at a time where they don't fit.
+
+#include <array>
+#include <memory>
+
+#include "host/data/loader.h"
+#include "host/runtime/device_buffer.h"
+#include "host/train/training_step.h"
+
+namespace cudacards {
+
+class PictureFeed {
+ public:
+  PictureFeed(Device& device, const Pictures& pictures, int batch, DataPlace place);
+
+  /// What the indices of a batch count in: the same memory for every batch.
+  const std::uint8_t* pictures() const { return reinterpret_cast<const std::uint8_t*>(memory_.data()); }
+  /// Sees to it that the batch's pictures are there in time for the work that is begun next, and writes where each lies.
+  void send(const Batch& batch, std::span<std::int32_t> indices);
+
+ private:
+  struct Staging {
+    PinnedBuffer pixels;
+    std::unique_ptr<Event> sent;
+  };
+  void stream(const Batch& batch);
+
+  Device& device_;
+  const DataPlace place_;
+  const std::size_t picture_bytes_;
+  DeviceBuffer memory_;
+  std::array<Staging, 2> staging_;  // the host fills one while the other is on its way
+  std::size_t next_ = 0;
+};
+
+}  // namespace cudacards
