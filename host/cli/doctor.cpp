@@ -6,6 +6,8 @@
 #include <opencv2/core/version.hpp>
 
 #include "host/cli/commands.h"
+#include "host/ops/vendor/cublaslt.h"
+#include "host/ops/vendor/cudnn.h"
 #include "host/ops/vendor/onednn_version.h"
 #include "host/runtime/cpu.h"
 #include "host/runtime/device_choice.h"
@@ -38,6 +40,8 @@ int run() {
   line("OpenCV", CV_VERSION);
   line("pictures", picture_formats());
   line("CUDA kernels", yes_no(cuda_build().has_kernels));
+  line("cuDNN", cudnn_description());
+  line("cuBLASLt", cublaslt_description());
 
   const CpuInfo cpu = cpu_info();
   line("processor", cpu.model.empty() ? "unknown" : cpu.model);

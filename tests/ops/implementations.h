@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "host/runtime/cuda_device.h"
 #include "tests/support/case_scope.h"
 #include "tests/support/emulated_device.h"
 #include "tests/support/op_run.h"
@@ -17,10 +18,17 @@ namespace cudacards::testing {
 struct Candidate {
   OpFamily family;
   std::string implementation;  // its name, "reference"
-  Device* device = &cpu_device();
+  DeviceKind kind = DeviceKind::kCpu;
+
+  /// Null where this machine has no such device.
+  Device* device() const {
+    if (kind == DeviceKind::kCuda) return cuda_device();
+    return kind == DeviceKind::kCpu ? &cpu_device() : emulated_device();
+  }
 
   std::string test_name() const {
-    std::string name = name_of(family) + "_" + (device->is_cpu() ? "" : "on_the_emulator_") + implementation;
+    constexpr const char* kPlaces[] = {"", "on_the_gpu_", "on_the_emulator_"};
+    std::string name = name_of(family) + "_" + kPlaces[static_cast<int>(kind)] + implementation;
     std::replace_if(
         name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
     return name;
@@ -29,16 +37,30 @@ struct Candidate {
 
 inline void PrintTo(const Candidate& c, std::ostream* out) { *out << c.test_name(); }
 
+/// On a GPU too where the build has kernels for one: without the GPU they are skipped, and say so.
 inline std::vector<Candidate> all_candidates() {
+  std::vector<DeviceKind> kinds;
+  for (const Device* device : all_devices()) kinds.push_back(device->kind());
+  if (cuda_build().has_kernels) kinds.push_back(DeviceKind::kCuda);
   std::vector<Candidate> all;
-  for (Device* device : all_devices()) {
+  for (const DeviceKind kind : kinds) {
     for (const OpFamily family : op_families()) {
       const auto cases = cases_of(family);
-      for (const auto& i : cases.front().operation->implementations(device->kind()))
-        all.push_back({family, std::string(i.name), device});
+      for (const auto& i : cases.front().operation->implementations(kind))
+        all.push_back({family, std::string(i.name), kind});
     }
   }
   return all;
+}
+
+/// About `count` of the cases, from the whole table.
+inline std::vector<OpCase> some_of(std::vector<OpCase> cases, std::size_t count) {
+  if (cases.size() <= count || !testing_support::wanted_case().empty()) return cases;
+  std::vector<OpCase> some;
+  std::size_t step = cases.size() / count;
+  if (step % 3 == 0) ++step;  // the types come in threes
+  for (std::size_t i = 0; i < cases.size(); i += step) some.push_back(cases[i]);
+  return some;
 }
 
 /// The emulator takes some 10 ns an access: of the small cases some from the whole table. More and larger ones are the
@@ -53,16 +75,15 @@ inline std::vector<OpCase> some_small(std::vector<OpCase> cases) {
   const auto large = std::ranges::find_if(cases, [&](const OpCase& c) { return cost(c) > kSmall; });
   const auto small = std::max(static_cast<std::size_t>(large - cases.begin()), std::min(cases.size(), kLeast));
   cases.erase(cases.begin() + static_cast<std::ptrdiff_t>(small), cases.end());
-  if (cases.size() <= kCases || !testing_support::wanted_case().empty()) return cases;
-  std::vector<OpCase> some;
-  std::size_t step = cases.size() / kCases;
-  if (step % 3 == 0) ++step;  // the types come in threes
-  for (std::size_t i = 0; i < cases.size(); i += step) some.push_back(cases[i]);
-  return some;
+  return some_of(std::move(cases), kCases);
 }
 
 class EveryImplementation : public ::testing::TestWithParam<Candidate> {
  protected:
+  void SetUp() override {
+    if (GetParam().device() == nullptr) GTEST_SKIP() << missing_cuda_device();
+  }
+
   /// Calls the body for each case that the implementation supports, with the case in scope.
   void for_each_case(const std::vector<OpCase>& cases,
                      const std::function<void(const OpCase&, const Implementation&)>& body) {
@@ -80,13 +101,16 @@ class EveryImplementation : public ::testing::TestWithParam<Candidate> {
  private:
   static std::vector<OpCase> supported_cases(const std::vector<OpCase>& cases) {
     std::vector<OpCase> supported;
-    for (OpCase& c : selected(cases)) {
-      c.device = GetParam().device;
+    for (OpCase& c : is_slow_to_ask() ? some_of(selected(cases), 40) : selected(cases)) {
+      c.device = GetParam().device();
       const Implementation* implementation = implementation_of(c);
       if (implementation != nullptr && implementation->supports(*c.operation, c.problem())) supported.push_back(c);
     }
-    return GetParam().device->is_cpu() ? supported : some_small(supported);
+    return GetParam().kind == DeviceKind::kEmulated ? some_small(supported) : supported;
   }
+
+  /// cuDNN's supports() makes what it says yes to, and an engine that is compiled for its problem takes seconds.
+  static bool is_slow_to_ask() { return GetParam().implementation.starts_with("cudnn"); }
 
   static const Implementation* implementation_of(const OpCase& c) {
     const auto all = c.operation->implementations(c.device->kind());

@@ -6,19 +6,15 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "host/ops/vendor/cudnn/library.h"
+#include "host/ops/vendor/making.h"
 
 namespace cudacards::cudnn {
 
-/// What cuDNN refuses, in its own words. A plan that cannot be made is a refusal of the implementation, no error.
-class Refused : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+using vendor::Refused;  // with cuDNN's own words
 
 /// Throws Refused with `what`, the status and cuDNN's last message.
 void check(const Functions& cudnn, cudnnStatus_t status, const char* what);
@@ -26,10 +22,10 @@ void check(const Functions& cudnn, cudnnStatus_t status, const char* what);
 // The attribute type of a C++ type. Descriptors are attributes too, see Descriptor::set.
 template <class T>
 struct AttributeType;
-#define CUDACARDS_CUDNN_ATTRIBUTE(type, name)                   \
-  template <>                                                   \
-  struct AttributeType<type> {                                  \
-    static constexpr cudnnBackendAttributeType_t value = name;  \
+#define CUDACARDS_CUDNN_ATTRIBUTE(type, name)                  \
+  template <>                                                  \
+  struct AttributeType<type> {                                 \
+    static constexpr cudnnBackendAttributeType_t value = name; \
   }
 CUDACARDS_CUDNN_ATTRIBUTE(bool, CUDNN_TYPE_BOOLEAN);
 CUDACARDS_CUDNN_ATTRIBUTE(char, CUDNN_TYPE_CHAR);

@@ -9,8 +9,20 @@
 
 namespace cudacards::cudnn {
 
+std::string to_string(const EngineRules& rules) {
+  return fmt::format("{}, {}, at most {} bytes", rules.deterministic ? "deterministic" : "in any order",
+                     !rules.has_fp32_factors           ? "no fp32 factors"
+                     : rules.factors == Factors::kTf32 ? "tf32"
+                                                       : "fp32",
+                     rules.workspace_limit);
+}
+
+bool has_note(const Engine& engine, cudnnBackendNumericalNote_t note) {
+  return std::ranges::find(engine.notes, note) != engine.notes.end();
+}
+
 std::string objection(const Engine& engine, const EngineRules& rules) {
-  const auto has = [&](cudnnBackendNumericalNote_t note) { return std::ranges::find(engine.notes, note) != engine.notes.end(); };
+  const auto has = [&](cudnnBackendNumericalNote_t note) { return has_note(engine, note); };
   if (rules.deterministic && has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) return "not deterministic";
   if (has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)) return "sums in less than fp32";
   // Their sums are of other terms: whole numbers don't come out whole, and no bound of the direct sum holds.

@@ -17,9 +17,11 @@ enum class Factors : std::uint8_t { kExact, kTf32 };
 struct EngineRules {
   bool deterministic = true;  // the same bytes from the same input
   Factors factors = Factors::kExact;
-  bool has_fp32_factors = false;  // the graph multiplies fp32 tensors
-  std::size_t workspace_limit = std::size_t{1} << 30;
+  bool has_fp32_factors = false;                         // the graph multiplies fp32 tensors
+  std::size_t workspace_limit = std::size_t{512} << 20;  // bytes; the plan shares one scratchpad among all nodes
 };
+
+std::string to_string(const EngineRules& rules);
 
 /// An engine as its heuristics offer it, in cuDNN's own words.
 struct Engine {
@@ -27,6 +29,8 @@ struct Engine {
   std::vector<cudnnBackendNumericalNote_t> notes;
   std::size_t workspace = 0;
 };
+
+bool has_note(const Engine& engine, cudnnBackendNumericalNote_t note);
 
 /// Why an engine may not be used; empty where it may.
 std::string objection(const Engine& engine, const EngineRules& rules);

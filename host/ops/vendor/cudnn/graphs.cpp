@@ -62,7 +62,7 @@ Graph convolution_forward(const Conv2dProblem& p, DType dtype, bool has_bias, Ac
   conv.dst = add_result(Id::kSum, !has_bias && !has_activation);
   graph.nodes.push_back(conv);
   if (has_bias) {
-    graph.tensors.push_back({Id::kBias, per_filter(p), CUDNN_DATA_FLOAT});
+    graph.tensors.push_back({Id::kBias, per_filter(p), type});
     const Id before = last;
     graph.nodes.push_back(AddBias{before, Id::kBias, add_result(Id::kBiased, !has_activation)});
   }
@@ -79,8 +79,9 @@ Graph convolution_backward_data(const Conv2dProblem& p, DType dtype) {
   Convolution conv = convolution(p, Direction::kBackwardData);
   conv.src = Id::kDiffSrc;
   conv.dst = Id::kDiffDst;
-  return {{{Id::kDiffSrc, src_sizes(p), type}, {Id::kWeights, weight_sizes(p), type}, {Id::kDiffDst, dst_sizes(p), type}},
-          {conv}};
+  return {
+      {{Id::kDiffSrc, src_sizes(p), type}, {Id::kWeights, weight_sizes(p), type}, {Id::kDiffDst, dst_sizes(p), type}},
+      {conv}};
 }
 
 Graph convolution_backward_weights(const Conv2dProblem& p, DType dtype) {

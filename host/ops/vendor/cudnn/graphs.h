@@ -13,11 +13,13 @@ namespace cudacards::cudnn {
 
 cudnnDataType_t type_of(DType type);
 
-/// dst (N,P,Q,K) = activation(src * weights + bias), in one graph: kSrc, kWeights, kBias (fp32, where there is one), kDst.
+/// dst (N,P,Q,K) = activation(src * weights + bias), in one graph: kSrc, kWeights, kBias (where there is one), kDst.
+/// The bias is of the same type as the rest: cuDNN's own kernels take no other, and engines that do are compiled for it
+/// first.
 Graph convolution_forward(const Conv2dProblem& problem, DType type, bool has_bias, Activation activation);
 /// diff_src from diff_dst and weights: kDiffSrc, kWeights, kDiffDst.
 Graph convolution_backward_data(const Conv2dProblem& problem, DType type);
-/// fp32 diff_weights from src and diff_dst, whatever their type: kWeights, kSrc, kDiffDst.
+/// fp32 diff_weights from src and diff_dst of `type`: kWeights, kSrc, kDiffDst.
 Graph convolution_backward_weights(const Conv2dProblem& problem, DType type);
 /// diff_bias (K) fp32 = the sum of diff_dst over pictures, rows and columns: kDiffDst, kSum.
 Graph bias_gradient(const Conv2dProblem& problem, DType type);
