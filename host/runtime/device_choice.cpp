@@ -135,6 +135,10 @@ Request parse(const std::string& request) {
   return {.kind = DeviceKind::kCuda, .index = index};
 }
 
+[[noreturn]] void refuse(const std::string& name, const std::string& obstacle) {
+  throw Error(fmt::format("--device {} is not available: {}; --device cpu works everywhere", name, obstacle));
+}
+
 }  // namespace
 
 DeviceChoice choose_device(const std::string& name) {
@@ -144,7 +148,7 @@ DeviceChoice choose_device(const std::string& name) {
   if (request.kind == DeviceKind::kEmulated) obstacle = missing_emulator();
   if (obstacle.empty()) return {request.kind, request.index, ""};
   if (request.automatic) return {DeviceKind::kCpu, 0, obstacle};
-  throw Error(fmt::format("--device {} is not available: {}; --device cpu works everywhere", name, obstacle));
+  refuse(name, obstacle);
 }
 
 OpenDevice::OpenDevice(const DeviceChoice& choice) {
@@ -155,14 +159,12 @@ OpenDevice::OpenDevice(const DeviceChoice& choice) {
 
 Target target_of(const std::string& name) {
   constexpr Arch kAssumed = {9, 0};
-  const Request request = parse(name);
-  if (request.kind == DeviceKind::kEmulated) return emulated_target();
-  if (request.kind == DeviceKind::kCpu) return {};
-  const GpuList gpus = list_gpus();
-  const auto index = static_cast<std::size_t>(request.index);
-  const std::string obstacle = cuda_obstacle(gpus, request.index, cuda_build());
-  if (request.automatic && !obstacle.empty()) return {};
-  return cuda_target(obstacle.empty() ? gpus.devices[index].arch : kAssumed);
+  const bool may_be_missing = name == "cuda" && cuda_build().has_kernels && list_gpus().devices.empty();
+  if (may_be_missing) return cuda_target(kAssumed);
+  const DeviceChoice choice = choose_device(name);
+  if (choice.kind == DeviceKind::kEmulated) return emulated_target();
+  if (choice.kind == DeviceKind::kCpu) return {};
+  return cuda_target(list_gpus().devices[static_cast<std::size_t>(choice.index)].arch);
 }
 
 }  // namespace cudacards

@@ -54,7 +54,7 @@ class OpenDevice {
   Device* device_;
 };
 
-/// For a plan that is only looked at: a GPU need not be there, and then an sm_90 is assumed.
+/// For a plan that is only looked at: choose_device()'s, but for "cuda" no GPU need be there; then an sm_90 is assumed.
 Target target_of(const std::string& request);
 
 }  // namespace cudacards

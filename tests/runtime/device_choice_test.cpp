@@ -2,9 +2,11 @@
 
 #include "host/runtime/device_choice.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "host/runtime/emulated_device.h"
 #include "host/runtime/error.h"
 #include "tests/support/error_text.h"
 
@@ -31,6 +33,43 @@ TEST(Device, AskedForByNameAndMissingIsAnErrorAndNoFallback) {
   EXPECT_THAT(error_text([] { choose_device("cuda:1000"); }), HasSubstr("--device cuda:1000 is not available: "));
   if (!list_gpus().devices.empty()) return;
   EXPECT_THROW(choose_device("cuda"), Error);
+}
+
+TEST(Device, OfWhichTheEmulatorIsOneWhereItWasBuilt) {
+  if (missing_emulator().empty()) {
+    EXPECT_EQ(choose_device("emulated").kind, DeviceKind::kEmulated);
+  } else {
+    EXPECT_THAT(error_text([] { choose_device("emulated"); }), HasSubstr("--device emulated is not available: "));
+  }
+}
+
+GpuList one_gpu(Arch arch, int driver_version) {
+  GpuList gpus;
+  gpus.devices = {{.index = 0, .name = "a GPU", .arch = arch, .memory_bytes = 1}};
+  gpus.driver = fmt::format("{}.{}", driver_version / 1000, driver_version % 1000 / 10);
+  gpus.driver_version = driver_version;
+  return gpus;
+}
+
+constexpr CudaBuild kBuild = {.has_kernels = true, .runtime_version = 13000, .oldest = {8, 0}};
+
+TEST(CudaObstacle, IsNoneWhereDriverGpuAndBuildFit) {
+  EXPECT_EQ(cuda_obstacle(one_gpu({8, 0}, 13000), 0, kBuild), "");
+  EXPECT_EQ(cuda_obstacle(one_gpu({9, 0}, 13010), 0, kBuild), "");
+  EXPECT_EQ(cuda_obstacle(one_gpu({9, 0}, 13000), 0, {.has_kernels = true, .runtime_version = 13020}), "")
+      << "drivers serve later runtimes of their major version";
+}
+
+TEST(CudaObstacle, IsToldInOneLine) {
+  GpuList none;
+  none.reason = "no CUDA driver on this machine";
+  EXPECT_EQ(cuda_obstacle(none, 0, kBuild), none.reason);
+  EXPECT_THAT(cuda_obstacle(one_gpu({9, 0}, 13000), 0, {}), HasSubstr("no CUDA kernels"));
+  EXPECT_THAT(cuda_obstacle(one_gpu({9, 0}, 13000), 1, kBuild), HasSubstr("there are 1 GPUs"));
+  EXPECT_THAT(cuda_obstacle(one_gpu({9, 0}, 12080), 0, kBuild),
+              HasSubstr("the driver is for CUDA 12.8, this build needs 13.0"));
+  EXPECT_THAT(cuda_obstacle(one_gpu({7, 5}, 13000), 0, kBuild),
+              HasSubstr("a GPU has compute capability 7.5, and the kernels of this build are for 8.0 and later"));
 }
 
 TEST(Device, UnknownNamesAreMisuse) {

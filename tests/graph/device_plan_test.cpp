@@ -1,0 +1,145 @@
+// The same network on the emulator: each node with what the plan chose for it, and the whole against the CPU's.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "host/graph/plan.h"
+#include "host/ops/device_parameters.h"
+#include "models/registry.h"
+#include "tests/support/case_scope.h"
+#include "tests/support/double_reference.h"
+#include "tests/support/emulated_device.h"
+#include "tests/support/near_ties.h"
+
+namespace cudacards::testing {
+namespace {
+
+constexpr int kBatch = 2, kSide = 16, kClasses = 5;
+
+struct Network {
+  const char* arch;
+  DType precision;
+};
+
+class DevicePlan : public ::testing::TestWithParam<Network> {
+ protected:
+  void SetUp() override {
+    if (emulated_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
+  }
+  Graph graph() const { return build_model(GetParam().arch, {.height = kSide, .width = kSide, .classes = kClasses}); }
+  PlanOptions options() const { return {.batch = kBatch, .precision = GetParam().precision}; }
+};
+
+TEST_P(DevicePlan, NodesAgreeWithTheReferenceFromIdenticalInputs) {
+  const Graph graph = this->graph();
+  PlanOptions options = this->options();
+  options.target = emulated_device()->target();
+  const Plan plan = Plan::look_at(graph, options);
+  double worst = 0;
+  for (const PlanNode& node : plan.nodes()) {
+    if (node.implementation.empty() || node.problem.src[0].type == DType::kU8)
+      continue;  // rescaling: below, to the bit
+    OpCase c{.operation = node.operation,
+             .type = node.problem.src[0].type,
+             .dst_type = node.problem.dst.type,
+             .diff_src = node.problem.diff_src_wanted[0] ? GradMode::kOverwrite : GradMode::kIgnore,
+             .device = emulated_device(),
+             .description = node.name + ": " + node.implementation};
+    for (const TensorDesc& src : node.problem.src) c.src.push_back(src.shape);
+    const testing_support::CaseScope scope(c.description);
+    const auto all = node.operation->implementations(DeviceKind::kEmulated);
+    const auto chosen = std::ranges::find(all, node.implementation, &Implementation::name);
+    ASSERT_NE(chosen, all.end());
+    const OpInputs inputs = without_near_ties(c, random_inputs(c));
+    const RunOptions run_options;
+    const DoubleOutputs expected = evaluate(c, DoubleInputs(inputs), run_options.step);
+    const OpOutputs actual = run(c, *chosen, inputs, run_options);
+    const auto check = [&](const std::vector<float>& values, const Bounded& bounded, DType type, const char* what) {
+      double ratio = 0;
+      EXPECT_TRUE(within_bound(values, bounded, type, 4, &ratio)) << what;
+      worst = std::max(worst, ratio);
+    };
+    check(actual.dst, expected.dst, c.dst_type, "dst");
+    for (std::size_t i = 0; i < expected.diff_src.size(); ++i)
+      check(actual.diff_src[i], expected.diff_src[i], c.type, "diff_src");
+    for (std::size_t i = 0; i < expected.diff_parameters.size(); ++i)
+      check(actual.diff_parameters[i], expected.diff_parameters[i], DType::kF32, "diff_parameter");
+  }
+  RecordProperty("largest_error_over_bound", std::to_string(worst));
+}
+
+class Pictures16 {
+ public:
+  Pictures16() : bytes_(kBatch * kSide * kSide * 3) {
+    for (std::size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<std::uint8_t>((i * 2654435761u) >> 13);
+    for (int n = 0; n < kBatch; ++n) images_.push_back(bytes_.data() + n * kSide * kSide * 3);
+  }
+  ImageBatch batch() const { return {images_, {}}; }
+
+ private:
+  std::vector<std::uint8_t> bytes_;
+  std::vector<const std::uint8_t*> images_;
+};
+
+TEST_P(DevicePlan, LogitsAreTheCpusToTheirPrecision) {
+  const Graph graph = this->graph();
+  Parameters parameters(graph);
+  parameters.initialise(7);
+  Plan cpu = Plan::make(graph, parameters, options());
+  Plan device = Plan::make(graph, parameters, options(), *emulated_device());
+  const Pictures16 pictures;
+  const Step step{.training = true, .seed = 5, .number = 3};
+  cpu.forward(pictures.batch(), step);
+  device.forward(pictures.batch(), step);
+  const float* expected = cpu.read_logits();
+  const float* actual = device.read_logits();
+  double largest = 0;
+  for (int i = 0; i < kBatch * kClasses; ++i) largest = std::max(largest, std::abs(static_cast<double>(expected[i])));
+  const double tolerance =
+      (GetParam().precision == DType::kBf16 ? std::ldexp(1.0, -5) : std::ldexp(1.0, -18)) * largest;
+  for (int i = 0; i < kBatch * kClasses; ++i) EXPECT_NEAR(actual[i], expected[i], tolerance) << i;
+}
+
+TEST_P(DevicePlan, SendsParametersThatTheHostHasTouched) {
+  const Graph graph = this->graph();
+  Parameters parameters(graph);
+  parameters.initialise(7);
+  Plan plan = Plan::make(graph, parameters, options(), *emulated_device());
+  const Pictures16 pictures;
+  const auto logits = [&] {
+    plan.forward(pictures.batch(), Step{.training = false});
+    const float* first = plan.read_logits();
+    return std::vector<float>(first, first + kBatch * kClasses);
+  };
+  const auto before = logits();
+  EXPECT_EQ(before, logits());
+  parameters.initialise(8);
+  const auto after = logits();
+  EXPECT_NE(before, after);
+  Plan fresh = Plan::make(graph, parameters, options(), *emulated_device());
+  fresh.forward(pictures.batch(), Step{.training = false});
+  EXPECT_TRUE(std::ranges::equal(after, std::span(fresh.read_logits(), after.size())));
+}
+
+TEST_P(DevicePlan, NamesTheNodeWhereANaNBegins) {
+  const Graph graph = this->graph();
+  Parameters parameters(graph);
+  parameters.initialise(7);
+  const auto planted = std::ranges::find_if(parameters.list(), [](const Parameter& p) { return p.trainable; });
+  parameters.values(*planted)[1] = NAN;
+  parameters.touch();
+  Plan plan = Plan::make(graph, parameters, options(), *emulated_device());
+  const Pictures16 pictures;
+  EXPECT_EQ(plan.find_non_finite(pictures.batch(), Step{.training = true}, [] {}), planted->name);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, DevicePlan,
+                         ::testing::Values(Network{"cnn", DType::kF32}, Network{"cnn", DType::kBf16},
+                                           Network{"mlp", DType::kF32}, Network{"mlp", DType::kBf16}),
+                         [](const auto& info) {
+                           return std::string(info.param.arch) + "_" + name_of(info.param.precision);
+                         });
+
+}  // namespace
+}  // namespace cudacards::testing

@@ -1,0 +1,143 @@
+// Whole runs on the emulator: the losses are the CPU's, runs repeat and continue byte for byte, pictures may be sent
+// batch by batch, and what goes wrong is named as on the CPU.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "host/train/checkpoint.h"
+#include "host/train/evaluate.h"
+#include "host/train/predict.h"
+#include "host/train/trainer.h"
+#include "host/train/training_memory.h"
+#include "models/registry.h"
+#include "tests/support/emulated_device.h"
+#include "tests/support/error_text.h"
+#include "tests/support/tensor_hash.h"
+#include "tests/train/small_run.h"
+
+namespace cudacards {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing_support::error_text;
+using testing_support::hash_of_tensors;
+using testing_support::SmallRun;
+
+class DeviceTraining : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (testing::emulated_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
+  }
+
+  RunConfig config(const std::string& arch, const std::string& name, DType precision = DType::kF32) const {
+    RunConfig config = small_.config(arch, name);
+    config.precision = precision;
+    config.device = DeviceKind::kEmulated;
+    config.batch = 4;
+    config.epochs = 1;
+    return config;
+  }
+
+  /// Stops after so many optimizer steps.
+  TrainResult train_steps(const RunConfig& config, std::uint64_t steps, std::optional<std::size_t> memory = {}) {
+    std::atomic<int> stop = 0;
+    const auto stop_at = [&](std::uint64_t now) { stop = now >= steps ? 1 : 0; };
+    return train({.config = config, .quiet = true, .stop_requested = &stop, .memory = memory, .on_step = stop_at});
+  }
+
+  static RunningMetrics running(const TrainResult& result) {
+    return read_checkpoint(result.run + "/last.safetensors").state.running;
+  }
+
+  SmallRun small_;
+};
+
+TEST_F(DeviceTraining, LossesAreTheCpus) {
+  for (const std::string arch : {"mlp", "cnn"}) {
+    for (const DType precision : {DType::kF32, DType::kBf16}) {
+      const std::string name = fmt::format("{}-{}", arch, name_of(precision));
+      const RunningMetrics device = running(train_steps(config(arch, name, precision), 4));
+      RunConfig on_cpu = config(arch, name + "-cpu", precision);
+      on_cpu.device = DeviceKind::kCpu;
+      const RunningMetrics cpu = running(train_steps(on_cpu, 4));
+      EXPECT_EQ(device.rows, cpu.rows);
+      // Four steps from the same parameters; errors of one step feed the next.
+      const double tolerance = precision == DType::kBf16 ? 2e-2 : 2e-4;
+      EXPECT_NEAR(device.loss_sum / cpu.loss_sum, 1, tolerance) << name;
+    }
+  }
+}
+
+TEST_F(DeviceTraining, RepeatsAndResumesByteForByte) {
+  for (const DType precision : {DType::kF32, DType::kBf16}) {
+    const std::string a =
+        train({.config = config("mlp", fmt::format("a-{}", name_of(precision)), precision), .quiet = true}).run;
+    const std::string b =
+        train({.config = config("mlp", fmt::format("b-{}", name_of(precision)), precision), .quiet = true}).run;
+    const TrainResult first = train_steps(config("mlp", fmt::format("c-{}", name_of(precision)), precision), 3);
+    EXPECT_TRUE(first.stopped);
+    const std::string c = train({.resume = first.run, .quiet = true}).run;
+    for (const char* file : {"/last.safetensors", "/best.safetensors"}) {
+      EXPECT_EQ(hash_of_tensors(a + file), hash_of_tensors(b + file)) << file;
+      EXPECT_EQ(hash_of_tensors(a + file), hash_of_tensors(c + file)) << file;
+    }
+    EXPECT_EQ(read_checkpoint(a + "/last.safetensors").state, read_checkpoint(c + "/last.safetensors").state);
+  }
+}
+
+TEST_F(DeviceTraining, StreamsPicturesThatDoNotFitAndLearnsTheSame) {
+  const RunConfig resident = config("mlp", "resident");
+  const Graph graph = build_model("mlp", {.height = 32, .width = 32, .classes = 3});
+  const std::size_t enough =
+      training_memory(graph, resident, resident.batch, testing::emulated_device()->target()).total();
+  const std::string all = train_steps(resident, 3).run;
+  const std::string streamed = train_steps(config("mlp", "streamed"), 3, enough).run;
+  EXPECT_EQ(hash_of_tensors(all + "/last.safetensors"), hash_of_tensors(streamed + "/last.safetensors"));
+}
+
+TEST_F(DeviceTraining, WithoutMemoryNamesNeedHaveTheLargestTensorsAndTheBatch) {
+  RunConfig large = config("cnn", "large");
+  large.batch = 64;
+  const Graph graph = build_model("cnn", {.height = 32, .width = 32, .classes = 3});
+  const std::size_t have = training_memory(graph, large, large.batch, testing::emulated_device()->target()).total() - 1;
+  EXPECT_THAT(error_text([&] { train({.config = large, .quiet = true, .memory = have}); }),
+              AllOf(HasSubstr("out of device memory before it begins: the run needs "), HasSubstr(" are free; "),
+                    HasSubstr("the largest tensors: "), HasSubstr("conv2d: dst "),
+                    HasSubstr("the largest --batch that fits is ")));
+}
+
+TEST_F(DeviceTraining, TellsWhereANaNCameFromAndWhen) {
+  RunConfig wild = config("mlp", "wild");
+  wild.rate = 1e30f;
+  wild.warmup_epochs = 0;
+  const std::string on_device = error_text([&] { train({.config = wild, .quiet = true}); });
+  EXPECT_THAT(on_device, AllOf(HasSubstr("training diverged: "), HasSubstr(" is not finite at step ")));
+  wild.device = DeviceKind::kCpu;
+  wild.out = small_.run("wild-cpu");
+  const std::string on_cpu = error_text([&] { train({.config = wild, .quiet = true}); });
+  const auto from_run = [](const std::string& text) { return text.substr(0, text.find(" (epoch")); };
+  EXPECT_EQ(from_run(on_device), from_run(on_cpu));
+}
+
+TEST_F(DeviceTraining, EvaluatesAndPredictsOnTheDevice) {
+  RunConfig config = this->config("mlp", "used");
+  config.device = DeviceKind::kCpu;
+  const std::string run = train({.config = config, .quiet = true}).run;
+  Model cpu = Model::load(run + "/best.safetensors", {.batch = 4});
+  Model device = Model::load(run + "/best.safetensors", {.batch = 4, .device = {DeviceKind::kEmulated, 0, ""}});
+  const EvalReport expected = evaluate(cpu, small_.data(), "valid"), actual = evaluate(device, small_.data(), "valid");
+  EXPECT_EQ(actual.samples, expected.samples);
+  EXPECT_NEAR(actual.loss, expected.loss, 1e-5);
+  const std::vector<std::string> paths = {small_.data() + "/valid/red suit/000.jpg"};
+  const Guess on_cpu = predict(cpu, paths, 1)[0].top.front(), on_device = predict(device, paths, 1)[0].top.front();
+  EXPECT_EQ(on_device.label, on_cpu.label);
+  EXPECT_NEAR(on_device.probability, on_cpu.probability, 1e-5);
+}
+
+}  // namespace
+}  // namespace cudacards
