@@ -1,5 +1,5 @@
-// Libraries are looked for where a person says, where the loader looks, and in the usual places; why there is none is told
-// in words.
+// Libraries are looked for where a person says, where the loader looks, and in the usual places; why there is none is
+// told in words.
 
 #include "host/runtime/shared_library.h"
 

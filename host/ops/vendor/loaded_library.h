@@ -33,8 +33,8 @@ LoadedLibrary<Functions> open_library(const LibraryNames& wanted, LoadAll load_a
   LoadedLibrary<Functions> loaded;
   loaded.library = SharedLibrary::open(wanted.names, before, after);
   if (!loaded.library.is_loaded()) {
-    loaded.missing = loaded.library.missing() + " (" + wanted.advice + ", or name its folder in " +
-                     kCudaFoldersVariable + ")";
+    loaded.missing =
+        loaded.library.missing() + " (" + wanted.advice + ", or name its folder in " + kCudaFoldersVariable + ")";
   } else if (const char* function = load_all(loaded.library, loaded.functions); function != nullptr) {
     loaded.missing = loaded.library.path() + " lacks " + function;
   }

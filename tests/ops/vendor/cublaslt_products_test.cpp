@@ -1,5 +1,5 @@
-// What cuBLASLt is asked for, value by value, and which of its algorithms may answer. No GPU is needed; where this machine
-// has the library, it takes the descriptors.
+// What cuBLASLt is asked for, value by value, and which of its algorithms may answer. No GPU is needed; where this
+// machine has the library, it takes the descriptors.
 
 #ifdef CUDACARDS_HAS_CUBLASLT
 
@@ -56,8 +56,8 @@ class CublasLtProducts : public ::testing::Test {
 };
 
 TEST_F(CublasLtProducts, ForwardIsSrcTimesWeightsTransposed) {
-  const auto dst = multiply(forward_product(kSizes, DType::kF32, DType::kF32, Factors::kExact, false, Activation::kNone),
-                            weights_, src_);
+  const auto dst = multiply(
+      forward_product(kSizes, DType::kF32, DType::kF32, Factors::kExact, false, Activation::kNone), weights_, src_);
   for (std::size_t row = 0; row < rows_; ++row) {
     for (std::size_t unit = 0; unit < units_; ++unit) {
       float sum = 0;
@@ -72,7 +72,8 @@ TEST_F(CublasLtProducts, DgradIsDiffDstTimesWeights) {
   for (std::size_t row = 0; row < rows_; ++row) {
     for (std::size_t i = 0; i < in_; ++i) {
       float sum = 0;
-      for (std::size_t unit = 0; unit < units_; ++unit) sum += diff_dst_[row * units_ + unit] * weights_[unit * in_ + i];
+      for (std::size_t unit = 0; unit < units_; ++unit)
+        sum += diff_dst_[row * units_ + unit] * weights_[unit * in_ + i];
       EXPECT_EQ(diff_src[row * in_ + i], sum) << row << ", " << i;
     }
   }
@@ -119,9 +120,10 @@ TEST(CublasLtProduct, EpiloguesTakeBiasAndReluAndNothingElse) {
 
 TEST(CublasLtProduct, IsDescribedToTheLibraryWhereThereIsOne) {
   if (!library().is_usable()) GTEST_SKIP() << library().missing;
-  for (const Product& product : {forward_product(kSizes, DType::kBf16, DType::kF32, Factors::kExact, true, Activation::kRelu),
-                                 backward_data_product(kSizes, DType::kF32, Factors::kTf32),
-                                 backward_weights_product(kSizes, DType::kBf16, Factors::kExact, true)}) {
+  for (const Product& product :
+       {forward_product(kSizes, DType::kBf16, DType::kF32, Factors::kExact, true, Activation::kRelu),
+        backward_data_product(kSizes, DType::kF32, Factors::kTf32),
+        backward_weights_product(kSizes, DType::kBf16, Factors::kExact, true)}) {
     const Descriptors descriptors(library().functions, product);
     EXPECT_NO_THROW(descriptors.set_bias(&product));
     EXPECT_NE(descriptors.d(), nullptr);

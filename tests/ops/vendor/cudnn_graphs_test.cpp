@@ -19,8 +19,17 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 // Every size differs from every other, so that no two can be exchanged unseen.
-const Conv2dProblem kProblem = {
-    .n = 2, .h = 13, .w = 10, .c = 6, .k = 9, .r = 5, .s = 4, .stride_h = 3, .stride_w = 2, .pad = {1, 0, 2, 3}, .groups = 3};
+const Conv2dProblem kProblem = {.n = 2,
+                                .h = 13,
+                                .w = 10,
+                                .c = 6,
+                                .k = 9,
+                                .r = 5,
+                                .s = 4,
+                                .stride_h = 3,
+                                .stride_w = 2,
+                                .pad = {1, 0, 2, 3},
+                                .groups = 3};
 
 const Convolution& convolution_of(const Graph& graph) { return std::get<Convolution>(graph.nodes.front()); }
 
@@ -44,7 +53,8 @@ TEST(CudnnGraph, ForwardNamesSizesInCudnnsOrder) {
                                                 .pad_after = {2, 3}}));
 }
 
-/// Keras' "same" with stride 2 on an even size: a zero behind and none before, which cuDNN's older interface cannot say.
+/// Keras' "same" with stride 2 on an even size: a zero behind and none before, which cuDNN's older interface cannot
+/// say.
 TEST(CudnnGraph, PadsBehindAndNotBeforeWhereKerasDoes) {
   const Conv2d conv({.filters = 8, .kernel = 3, .stride = 2});
   const Conv2dProblem p = conv.problem({1, 8, 8, 3});
@@ -101,7 +111,8 @@ TEST(CudnnGraph, SumsTheBiasGradientOverAllButTheChannels) {
   EXPECT_EQ(std::get<Sum>(graph.nodes.front()), (Sum{Id::kDiffDst, Id::kSum}));
 }
 
-const Pool2dProblem kPool = {.n = 2, .h = 9, .w = 8, .c = 5, .window_h = 3, .window_w = 2, .stride_h = 2, .stride_w = 4};
+const Pool2dProblem kPool = {
+    .n = 2, .h = 9, .w = 8, .c = 5, .window_h = 3, .window_w = 2, .stride_h = 2, .stride_w = 4};
 
 TEST(CudnnGraph, MaxPoolKeepsTheWinnersPlaceInTrainingOnly) {
   const Graph training = max_pool_forward(kPool, DType::kF32, true);
@@ -147,14 +158,16 @@ TEST(CudnnGraph, TextTellsEveryValueApart) {
   problems[6].pad = {1, 1, 2, 2};
   problems[7].s = 3;
   std::set<std::string> texts;
-  for (const Conv2dProblem& p : problems) texts.insert(to_string(convolution_forward(p, DType::kF32, true, Activation::kRelu)));
+  for (const Conv2dProblem& p : problems)
+    texts.insert(to_string(convolution_forward(p, DType::kF32, true, Activation::kRelu)));
   texts.insert(to_string(convolution_forward(kProblem, DType::kF32, true, Activation::kRelu6)));
   texts.insert(to_string(convolution_forward(kProblem, DType::kF32, true, Activation::kNone)));
   texts.insert(to_string(convolution_forward(kProblem, DType::kBf16, true, Activation::kRelu)));
   texts.insert(to_string(convolution_backward_data(kProblem, DType::kF32)));
   texts.insert(to_string(convolution_backward_weights(kProblem, DType::kF32)));
   EXPECT_EQ(texts.size(), 8u + 5u);  // two of the problems are the same
-  EXPECT_NE(to_string(max_pool_forward(kPool, DType::kF32, true)), to_string(max_pool_forward(kPool, DType::kF32, false)));
+  EXPECT_NE(to_string(max_pool_forward(kPool, DType::kF32, true)),
+            to_string(max_pool_forward(kPool, DType::kF32, false)));
 }
 
 TEST(CudnnEngines, AreTakenInTheHeuristicsOrderWhereNothingSpeaksAgainstThem) {

@@ -33,7 +33,8 @@ class CudnnPlan : public ::testing::Test {
   void SetUp() override {
     if (!library().is_usable()) GTEST_SKIP() << library().missing;
 #if CUDNN_VERSION >= 90800
-    if (library().functions.GetVersion() < kDescribesGpus) GTEST_SKIP() << "cuDNN " << library().version << " wants a GPU";
+    if (library().functions.GetVersion() < kDescribesGpus)
+      GTEST_SKIP() << "cuDNN " << library().version << " wants a GPU";
     properties_ = std::make_unique<Descriptor>(library().functions, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
     properties_->set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, std::span<const char>(kH100.data(), kH100.size()));
     properties_->finalize("describing a GPU");
@@ -108,7 +109,8 @@ TEST_F(CudnnPlan, IsRefusedInWordsWhereTheWorkspaceIsTooSmall) {
 
 TEST_F(CudnnPlan, TakesTheGraphsOfPoolsAndSums) {
   const Functions& cudnn = library().functions;
-  const Pool2dProblem pool = {.n = 3, .h = 7, .w = 5, .c = 53, .window_h = 3, .window_w = 2, .stride_h = 2, .stride_w = 1};
+  const Pool2dProblem pool = {
+      .n = 3, .h = 7, .w = 5, .c = 53, .window_h = 3, .window_w = 2, .stride_h = 2, .stride_w = 1};
   const Conv2dProblem conv = {.n = 2, .h = 9, .w = 9, .c = 3, .k = 17, .r = 3, .s = 3};
   for (const DType type : {DType::kF32, DType::kBf16}) {
     for (const Graph& graph :

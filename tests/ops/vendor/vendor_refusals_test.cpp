@@ -1,4 +1,5 @@
-// Every implementation of the vendor's says in words why it cannot: a plan for a GPU is printed on machines without one.
+// Every implementation of the vendor's says in words why it cannot: a plan for a GPU is printed on machines without
+// one.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -49,7 +50,8 @@ TEST(VendorImplementations, RefuseOtherDevices) {
 
 /// In the lists of GPUs behind the project's own kernels and before the reference, and in no other list.
 TEST(VendorImplementations, StandBetweenTheKernelsAndTheReference) {
-  for (const OpFamily family : {OpFamily::kConv2d, OpFamily::kDense, OpFamily::kMaxPool, OpFamily::kGlobalAveragePool}) {
+  for (const OpFamily family :
+       {OpFamily::kConv2d, OpFamily::kDense, OpFamily::kMaxPool, OpFamily::kGlobalAveragePool}) {
     const Operation& operation = *cases_of(family).front().operation;
     const auto list = operation.implementations(DeviceKind::kCuda);
     const auto is_vendor = [](const Implementation& i) { return i.family == "vendor"; };

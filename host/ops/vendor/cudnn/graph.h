@@ -67,8 +67,8 @@ struct Pool {
   enum class Kind : std::uint8_t { kMax, kAverage };
   Kind kind = Kind::kMax;
   bool backward = false;
-  Id src, dst;             // backward: their gradients
-  Id index = Id::kNone;    // of a max pool: written forward where it is wanted, read backward
+  Id src, dst;           // backward: their gradients
+  Id index = Id::kNone;  // of a max pool: written forward where it is wanted, read backward
   Pair window{1, 1}, stride{1, 1};
   bool operator==(const Pool&) const = default;
 };

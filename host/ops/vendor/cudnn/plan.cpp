@@ -30,7 +30,8 @@ std::vector<Descriptor> ask_heuristics(const Target& target, const Descriptor& g
   heuristics.finalize("asking for engines");
   std::vector<Descriptor> configurations;
   const std::int64_t count = heuristics.fill(CUDNN_ATTR_ENGINEHEUR_RESULTS, configurations);
-  for (std::int64_t i = 0; i < count; ++i) configurations.emplace_back(*target.cudnn, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+  for (std::int64_t i = 0; i < count; ++i)
+    configurations.emplace_back(*target.cudnn, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
   const std::int64_t filled = heuristics.fill(CUDNN_ATTR_ENGINEHEUR_RESULTS, configurations);
   while (static_cast<std::int64_t>(configurations.size()) > filled) configurations.pop_back();
   return configurations;
@@ -43,8 +44,7 @@ Engine describe(const Functions& cudnn, const Descriptor& configuration) {
   return {.index = engine[0].get<std::int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX),
           .notes = engine[0].get_all<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
                                                                   CUDNN_NUMERICAL_NOTE_TYPE_COUNT),
-          .workspace =
-              static_cast<std::size_t>(configuration.get<std::int64_t>(CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE))};
+          .workspace = static_cast<std::size_t>(configuration.get<std::int64_t>(CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE))};
 }
 
 std::unique_ptr<Descriptor> execution_plan(const Target& target, const Descriptor& configuration) {
@@ -83,8 +83,7 @@ Plan::Plan(const Target& target, const Graph& graph, const EngineRules& rules) :
         continue;
       }
       engine_ = engines[usable];
-      workspace_ =
-          static_cast<std::size_t>(plan_->get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
+      workspace_ = static_cast<std::size_t>(plan_->get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
       return;
     }
   }
