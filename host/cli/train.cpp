@@ -76,8 +76,17 @@ std::string as_toml(const std::string& setting) {
   return setting.substr(0, value) + '"' + text + '"';
 }
 
+DeviceChoice choose_device_of(const TrainCommand& train, const RunConfig& config) {
+  const bool is_set =
+      std::ranges::any_of(train.settings, [](const auto& s) { return s.starts_with("machine.device"); });
+  const bool is_configured = (!train.config_file.empty() || is_set) && train.command->count("--device") == 0;
+  const DeviceChoice choice = choose_device(is_configured ? name_of(config.device) : train.device);
+  if (!choice.reason.empty() && !train.quiet) log_note(fmt::format("training on the CPU: {}", choice.reason));
+  return choice;
+}
+
 /// The preset, then the file, then the options: later ones win.
-RunConfig effective_config(const TrainCommand& train) {
+TrainOptions effective_options(const TrainCommand& train) {
   const std::string text = train.config_file.empty() ? "" : read_config_file(train.config_file);
   const auto apply = [&](RunConfig& config) {
     apply_toml(config, text, train.config_file);
@@ -85,22 +94,18 @@ RunConfig effective_config(const TrainCommand& train) {
     for (const auto& change : train.changes) change(config);
   };
   RunConfig named;
-  apply(named);  // for the names of arch and preset, on which the preset's values depend
-  RunConfig config;
+  apply(named);  // for arch, preset and device, on which the preset's values depend
+  const DeviceChoice device = choose_device_of(train, named);
+  TrainOptions options;
+  options.gpu = device.index;
+  RunConfig& config = options.config;
   config.arch = named.arch;
+  config.device = device.kind;
   apply_preset(config, named.preset);
   apply(config);
-  return config;
-}
-
-void choose_device_of(const TrainCommand& train, RunConfig& config, int& gpu) {
-  const bool is_set =
-      std::ranges::any_of(train.settings, [](const auto& s) { return s.starts_with("machine.device"); });
-  const bool is_configured = (!train.config_file.empty() || is_set) && train.command->count("--device") == 0;
-  const DeviceChoice choice = choose_device(is_configured ? name_of(config.device) : train.device);
-  config.device = choice.kind;
-  gpu = choice.index;
-  if (!choice.reason.empty() && !train.quiet) log_note(fmt::format("training on the CPU: {}", choice.reason));
+  config.device = device.kind;
+  validate(config);
+  return options;
 }
 
 /// A resumed run continues as it began: options that would be passed over in silence are refused.
@@ -121,15 +126,13 @@ void report(const TrainResult& result) {
 
 int run(const TrainCommand& train) {
   TrainOptions options;
-  options.resume = train.resume;
-  options.quiet = train.quiet;
   if (train.resume.empty()) {
-    options.config = effective_config(train);
-    validate(options.config);
-    choose_device_of(train, options.config, options.gpu);
+    options = effective_options(train);
   } else {
     refuse_changes_of_a_resumed_run(train);
+    options.resume = train.resume;
   }
+  options.quiet = train.quiet;
   const std::atomic<int>& stop_signal = stop_on_signals();
   options.stop_requested = &stop_signal;
   const TrainResult result = cudacards::train(options);
@@ -191,11 +194,12 @@ void add_training_options(TrainCommand& train) {
 }
 
 void add_machine_options(TrainCommand& train) {
-  train.command->add_option("--device", train.device, "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")
+  train.command
+      ->add_option("--device", train.device, "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")
       ->type_name("DEVICE")
       ->default_str("auto");
   add_word_field(train, "--precision", &RunConfig::precision, "Type of activations and their gradients",
-                 "best: bf16 where the processor multiplies it, else fp32; notebook: fp32");
+                 "best: bf16 where the device multiplies it, else fp32; notebook: fp32");
   add_word_field(train, "--impl", &RunConfig::impl, "Family of implementations", "auto");
   add_field(train, "--threads", &RunConfig::threads, "CPU threads, part of the run's identity; 0: one a core", "0",
             "N");

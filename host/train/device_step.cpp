@@ -97,6 +97,7 @@ class DeviceStepOfTraining final : public TrainingStep {
 
   void load() override {
     values_.parameters.touch();
+    plan_.prepare();
     device_.upload(moment1_.data(), values_.moment1.data(), moment1_.size());
     device_.upload(moment2_.data(), values_.moment2.data(), moment2_.size());
     device_.upload(average_.data(), values_.average.data(), average_.size());

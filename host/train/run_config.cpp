@@ -226,7 +226,8 @@ void apply_best(RunConfig& c) {
                .perspective = 0.03f,
                .brightness = 0.2f,
                .contrast = 0.2f};
-  c.precision = cpu_has_bf16() ? DType::kBf16 : DType::kF32;
+  const bool multiplies_bf16 = c.device != DeviceKind::kCpu || cpu_has_bf16();  // kernels are for sm_80 and later
+  c.precision = multiplies_bf16 ? DType::kBf16 : DType::kF32;
 }
 
 }  // namespace

@@ -45,8 +45,8 @@ struct RunConfig {
   std::uint64_t seed = 1234;
 };
 
-/// Overwrites the fields that the preset decides: "notebook" (Keras' defaults) or "best". Throws UsageError for another
-/// name.
+/// Overwrites the fields that the preset decides for config.device: "notebook" (Keras' defaults) or "best". Throws
+/// UsageError for another name.
 void apply_preset(RunConfig& config, const std::string& preset);
 const std::vector<std::string>& preset_names();
 

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "host/data/deck/deck.h"
+#include "host/runtime/cuda_device.h"
+#include "host/runtime/emulated_device.h"
 #include "host/train/checkpoint.h"
 #include "models/registry.h"
 #include "tests/cli/program.h"
@@ -108,6 +110,24 @@ TEST(CliSummary, PlanNamesImplementations) {
       run_program({"summary", "--arch", "cnn", "--image-size", "32", "--plan", "--impl", "reference"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("reference"));
+}
+
+TEST(CliSummary, PlansForAnotherDevice) {
+  if (!missing_emulator().empty()) GTEST_SKIP() << "skipped: this build has no emulator";
+  const Outcome outcome =
+      run_program({"summary", "--arch", "cnn", "--image-size", "32", "--plan", "--device", "emulated"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("hand:augment"), HasSubstr("hand:conv-pool"), HasSubstr("hand:dense")));
+}
+
+TEST(CliSummary, PlansForAGpuThatNeedNotBeThere) {
+  const Outcome outcome = run_program({"summary", "--arch", "cnn", "--plan", "--device", "cuda"});
+  EXPECT_EQ(outcome.exit_code, cuda_build().has_kernels ? 0 : 1) << outcome.err;
+  if (cuda_build().has_kernels) {
+    EXPECT_THAT(outcome.out, HasSubstr("hand:conv-pool"));
+  } else {
+    EXPECT_THAT(outcome.err, HasSubstr("--device cuda is not available: this build has no CUDA kernels"));
+  }
 }
 
 TEST(CliDevice, AskedForByNameAndMissingIsAnError) {

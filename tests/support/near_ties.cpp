@@ -80,7 +80,10 @@ OpInputs without_near_ties(const OpCase& c, OpInputs inputs) {
     const auto best = std::ranges::max_element(window, {}, &Uncertain::value);
     const auto rivals = std::ranges::count_if(
         window, [&](const Uncertain& x) { return best->value - x.value <= best->error + x.error; });
-    if (rivals > 1 || hinges_on_a_clamp(parts->activation, *best)) inputs.diff_dst[static_cast<std::size_t>(i)] = 0;
+    const int apart_h = (pool.window_h - 1) / pool.stride_h + 1, apart_w = (pool.window_w - 1) / pool.stride_w + 1;
+    const bool is_alone = p % apart_h == 0 && q % apart_w == 0;
+    if (!is_alone || rivals > 1 || hinges_on_a_clamp(parts->activation, *best))
+      inputs.diff_dst[static_cast<std::size_t>(i)] = 0;
   }
   return inputs;
 }
