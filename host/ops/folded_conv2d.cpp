@@ -68,7 +68,7 @@ std::unique_ptr<Operation> FoldedConv2d::fuse(const Operation& consumer, const S
 std::span<const Implementation> FoldedConv2d::implementations(DeviceKind device) const {
   // Not a constant: the convolution's own entries live in other files.
   static const std::array kCpu = {wrapped<kOnednnConv2d>(), wrapped<kReferenceConv2d>()};
-  if (device != DeviceKind::kCpu) return cuda_folded_conv2d();
+  if (device != DeviceKind::kCpu) return cuda_folded_conv2d(device);
   return kCpu;
 }
 

@@ -47,7 +47,8 @@ struct Problem {
   bool diff_parameters_wanted = false;  // false when the layer is frozen
   int node = 0;                         // the first layer's index in the graph: the lane of this node's random numbers
   int threads = 1;
-  Target target;  // what it will run on: kind, architecture, table of kernels
+  bool tf32 = false;  // fp32 factors may be rounded to tf32 before they are multiplied
+  Target target;      // what it will run on: kind, architecture, table of kernels
 };
 
 /// Memory that the plan provides for a kernel, in bytes, where the kernel runs. Every region is 64-byte aligned.

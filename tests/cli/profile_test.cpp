@@ -10,7 +10,7 @@
 
 #include "host/train/trainer.h"
 #include "tests/cli/program.h"
-#include "tests/support/emulated_device.h"
+#include "tests/support/tested_device.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/train/small_run.h"
 
@@ -90,7 +90,7 @@ TEST(CliProfile, ShowsATable) {
 }
 
 TEST(CliProfile, CountsOnTheEmulatorAndTimesNothing) {
-  if (testing::emulated_device() == nullptr) GTEST_SKIP() << "no emulator in this build";
+  if (testing::tested_device() == nullptr) GTEST_SKIP() << "no emulator in this build";
   const std::vector<std::string> tiny = {"profile", "mlp",     "--device", "emulated", "--image-size",
                                          "8",       "--batch", "2",        "--classes", "5"};
   const Outcome table = run_program(tiny);

@@ -5,10 +5,10 @@
 #include <gtest/gtest.h>
 
 #include "host/ops/place.h"
-#include "tests/support/emulated_device.h"
 #include "tests/support/error_text.h"
 #include "tests/support/log_watch.h"
 #include "tests/support/planted_dense.h"
+#include "tests/support/tested_device.h"
 
 namespace cudacards {
 namespace {
@@ -37,8 +37,8 @@ struct Tuned {
 
 Tuned tuned(const Graph& graph, const TuningTable& known = {}) {
   Tuned result;
-  result.table = std::make_shared<TuningTable>(
-      tune(graph, {.batch = kBatch}, cpu_device(), known, result.measured, {}, kQuick));
+  result.table =
+      std::make_shared<TuningTable>(tune(graph, {.batch = kBatch}, cpu_device(), known, result.measured, {}, kQuick));
   return result;
 }
 
@@ -136,7 +136,7 @@ TEST(Choice, PrefersTheFastestOfTheFamilyThatIsAskedFor) {
 }
 
 TEST(Choice, IsMeasuredOnTheEmulatorToo) {
-  Device* device = testing::emulated_device();
+  Device* device = testing::tested_device();
   if (device == nullptr) GTEST_SKIP() << "no emulator in this build";
   Graph graph;
   graph.logits(graph.dense(graph.dense(graph.input({12}), 8, Activation::kRelu), 3));
@@ -155,8 +155,8 @@ TEST(Choice, IsMeasuredOnTheEmulatorToo) {
 TEST(Choice, GoesOnWhereMemoryIsTooShortToMeasure) {
   // Its matrix would be larger than any address space.
   Graph graph;
-  graph.logits(graph.apply(std::make_shared<PlantedDense>(1 << 28, std::vector{Planted::kSound}),
-                           {graph.input({1 << 28})}));
+  graph.logits(
+      graph.apply(std::make_shared<PlantedDense>(1 << 28, std::vector{Planted::kSound}), {graph.input({1 << 28})}));
   int measured = -1;
   const TuningTable table = tune(graph, {.batch = 1}, cpu_device(), {}, measured, {}, kQuick);
   EXPECT_EQ(measured, 0);

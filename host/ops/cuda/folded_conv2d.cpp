@@ -5,6 +5,8 @@
 #include "host/ops/cuda/device_kernel.h"
 #include "host/ops/cuda/implementations.h"
 #include "host/ops/folded_kernel.h"
+#include "host/ops/vendor/cublaslt.h"
+#include "host/ops/vendor/cudnn.h"
 
 namespace cudacards {
 namespace cuda {
@@ -47,12 +49,17 @@ Implementation wrapped() {
 }  // namespace
 }  // namespace cuda
 
-std::span<const Implementation> cuda_folded_conv2d() {
-  // Not a constant: the convolution's own entries live in other files.
-  static const std::array implementations = {cuda::wrapped<kCudaPointwise>(), cuda::wrapped<kCudaDepthwise>(),
-                                             cuda::wrapped<kCudaDirectConv2d>(), cuda::wrapped<kCudaConv2d>(),
-                                             cuda::wrapped<kCudaReferenceConv2d>()};
-  return implementations;
+std::span<const Implementation> cuda_folded_conv2d(DeviceKind device) {
+  // Not constants: the convolution's own entries live in other files.
+  static const std::array kCuda = {cuda::wrapped<kCudaPointwise>(),      cuda::wrapped<kCudaDepthwise>(),
+                                   cuda::wrapped<kCudaDirectConv2d>(),   cuda::wrapped<kCudaConv2d>(),
+                                   cuda::wrapped<kCudnnConv2d>(),        cuda::wrapped<kCublasLtPointwise>(),
+                                   cuda::wrapped<kCudaReferenceConv2d>()};
+  static const std::array kEmulated = {cuda::wrapped<kCudaPointwise>(), cuda::wrapped<kCudaDepthwise>(),
+                                       cuda::wrapped<kCudaDirectConv2d>(), cuda::wrapped<kCudaConv2d>(),
+                                       cuda::wrapped<kCudaReferenceConv2d>()};
+  if (device == DeviceKind::kCuda) return kCuda;
+  return kEmulated;
 }
 
 }  // namespace cudacards

@@ -18,7 +18,7 @@ extern const Implementation kCudaDepthwise;
 extern const Implementation kCudaPlainConv2d;  // fp32 without a pool: what kCudaReferenceConv2d is made of
 extern const Implementation kCudaReferenceConv2d;
 /// Of a convolution with the batch norm behind it folded in: the convolution's own, one by one.
-std::span<const Implementation> cuda_folded_conv2d();
+std::span<const Implementation> cuda_folded_conv2d(DeviceKind device);
 extern const Implementation kCudaDense;
 extern const Implementation kCudaReferenceDense;
 extern const Implementation kCudaMaxPool;
