@@ -6,6 +6,7 @@
 #include <map>
 
 #include "host/data/noise_pictures.h"
+#include "host/runtime/device_buffer.h"
 #include "host/runtime/median.h"
 #include "host/runtime/profiler_range.h"
 #include "host/runtime/threads.h"

@@ -10,18 +10,18 @@
 
 #include "host/train/trainer.h"
 #include "tests/cli/program.h"
-#include "tests/support/tested_device.h"
+#include "tests/support/small_run.h"
 #include "tests/support/temporary_folder.h"
-#include "tests/train/small_run.h"
+#include "tests/support/tested_device.h"
 
 namespace cudacards {
 namespace {
 
 using nlohmann::json;
-using testing::Contains;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
 using namespace testing_support;
 
 std::vector<std::string> names_of(const json& parts) {
@@ -39,10 +39,11 @@ json profile_of(std::vector<std::string> arguments) {
 }
 
 TEST(CliProfile, TakesAStepApart) {
-  const json profile = profile_of({"cnn", "--device", "cpu", "--image-size", "32", "--batch", "4", "--precision", "fp32"});
+  const json profile =
+      profile_of({"cnn", "--device", "cpu", "--image-size", "32", "--batch", "4", "--precision", "fp32"});
   EXPECT_THAT(names_of(profile["parts"]),
-              testing::ElementsAre("rescaling", "conv2d", "conv2d_1", "conv2d_2", "dropout", "dense", "dense_1", "loss",
-                                   "check of the gradients", "optimizer"));
+              ::testing::ElementsAre("rescaling", "conv2d", "conv2d_1", "conv2d_2", "dropout", "dense", "dense_1",
+                                     "loss", "check of the gradients", "optimizer"));
   double sum = 0;
   for (const json& part : profile["parts"]) {
     EXPECT_GT(part["forward_seconds"], 0) << part;
@@ -91,7 +92,7 @@ TEST(CliProfile, ShowsATable) {
 
 TEST(CliProfile, CountsOnTheEmulatorAndTimesNothing) {
   if (testing::tested_device() == nullptr) GTEST_SKIP() << "no emulator in this build";
-  const std::vector<std::string> tiny = {"profile", "mlp",     "--device", "emulated", "--image-size",
+  const std::vector<std::string> tiny = {"profile", "mlp",     "--device", "emulated",  "--image-size",
                                          "8",       "--batch", "2",        "--classes", "5"};
   const Outcome table = run_program(tiny);
   EXPECT_EQ(table.exit_code, 0) << table.err;
@@ -146,15 +147,19 @@ TEST_F(CliPlan, SaysItInJsonToo) {
         EXPECT_LE(candidate["error_over_bound"], 1);
       }
     }
-    if (node["name"] == "dense_1") EXPECT_EQ(reason, "asked");
-    if (node["name"] == "rescaling") EXPECT_EQ(reason, "order");
+    if (node["name"] == "dense_1") {
+      EXPECT_EQ(reason, "asked");
+    }
+    if (node["name"] == "rescaling") {
+      EXPECT_EQ(reason, "order");
+    }
   }
 }
 
 TEST_F(CliPlan, KeepsNothingWithoutAHome) {
-  const Outcome outcome = run_program({.arguments = {"summary", "--arch", "mlp", "--image-size", "8", "--batch", "2",
-                                                     "--device", "cpu", "--tune"},
-                                       .environment = {"XDG_CACHE_HOME", "HOME"}});
+  const Outcome outcome = run_program(
+      {.arguments = {"summary", "--arch", "mlp", "--image-size", "8", "--batch", "2", "--device", "cpu", "--tune"},
+       .environment = {"XDG_CACHE_HOME", "HOME"}});
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_THAT(outcome.err, HasSubstr("neither XDG_CACHE_HOME nor HOME"));
 }

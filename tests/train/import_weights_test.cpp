@@ -16,8 +16,8 @@
 #include "host/train/verify_weights.h"
 #include "tests/support/error_text.h"
 #include "tests/support/pictures.h"
+#include "tests/support/small_run.h"
 #include "tests/support/temporary_folder.h"
-#include "tests/train/small_run.h"
 #include "weights/manifest.h"
 
 namespace cudacards {

@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "host/ops/ops.h"
 #include "host/ops/vendor/cudnn/graphs.h"
 #include "host/ops/vendor/cudnn/operations.h"
