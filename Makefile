@@ -13,7 +13,7 @@ SUITE :=
 # make bench PEERS="--pytorch python3 --keras python3": interpreters that have them
 PEERS :=
 
-.PHONY: help deps configure build train test test-long test-mutation kernel-table bench performance-table gpu-suite \
+.PHONY: help deps configure build train test test-long test-mutation kernel-table bench sweep performance-table gpu-suite \
   gpu-bundle format clean
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo 'make test-mutation  plant mistakes in the kernels and count which the tests notice'
 	@echo 'make kernel-table   every kernel: what the emulator counted, registers and spills'
 	@echo 'make bench          the benchmarks'
+	@echo 'make sweep          time the tuning candidates of the kernels on this GPU and write its rows'
 	@echo 'make performance-table  README.md again from bench/results'
 	@echo 'make gpu-suite      everything that needs a GPU: tests, benchmarks, PyTorch, training (SUITE="--part bench")'
 	@echo 'make gpu-bundle     the same as one folder for a machine with a GPU and nothing installed'
@@ -54,8 +55,7 @@ test-long: configure
 	@ctest --test-dir $(BUILD) -R Long --output-on-failure
 
 test-mutation: configure
-	@cmake --build $(BUILD) -j $(JOBS) --target test_kernels_emulated
-	@tools/mutate_kernels.py --build $(BUILD)
+	@tools/mutate_kernels.py --build $(BUILD) --jobs $(JOBS)
 
 kernel-table: configure
 	@cmake --build $(BUILD) -j $(JOBS) --target test_kernels_emulated
@@ -69,6 +69,10 @@ bench: deps
 	@build-bench/bench/bench_step
 	@bench/compare_cpu.py --build build-bench $(PEERS)
 
+sweep: deps
+	@cmake --preset bench
+	@cmake --build build-bench -j $(JOBS) --target sweep_kernels
+	@build-bench/bench/sweep/sweep_kernels --write
 performance-table:
 	@tools/performance_table.py
 

@@ -40,6 +40,12 @@ std::int64_t peak_rss_bytes() {
   return 0;
 }
 
+ImplRules impl_rules(const std::string& text) {
+  ImplRules rules;
+  rules.add(text, "--impl");
+  return rules;
+}
+
 WholeStepOptions whole_step_options(const Options& options) {
   if (options.mode != "train" && options.mode != "infer")
     throw UsageError(fmt::format("mode is train or infer, not \"{}\"", options.mode));
@@ -51,7 +57,7 @@ WholeStepOptions whole_step_options(const Options& options) {
           .classes = options.classes,
           .precision = from_word<DType>(options.precision, "--precision"),
           .mode = options.mode == "train" ? Mode::kTrain : Mode::kInfer,
-          .impl = from_word<ImplChoice>(options.impl, "--impl"),
+          .impl = impl_rules(options.impl),
           .fuse = !options.unfused,
           .replay = options.graph ? Replay::kGraph : Replay::kCallByCall};
 }

@@ -11,3 +11,4 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 find_package(OpenCVModules REQUIRED)
+find_package(CURL QUIET)  # optional: only `cudacards weights fetch` uses the network

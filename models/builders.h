@@ -7,5 +7,6 @@ namespace cudacards {
 
 Graph mlp(const ModelSpec& spec);
 Graph cnn(const ModelSpec& spec);
+Graph mobilenet_v2(const ModelSpec& spec);
 
 }  // namespace cudacards

@@ -1,4 +1,5 @@
 #include "models/builders.h"
+#include "models/pixels.h"
 
 namespace cudacards {
 
@@ -6,7 +7,7 @@ namespace cudacards {
 Graph cnn(const ModelSpec& spec) {
   Graph g;
   Node x = g.image(spec.height, spec.width);  // (N,H,W,3) uint8
-  x = g.rescale(x, 1.0f / 255);
+  x = rescaled(g, x, spec.input_range);
   for (const int filters : {32, 64, 128}) {
     x = g.conv2d(x, {.filters = filters, .kernel = 3, .padding = Padding::kSame, .activation = Activation::kRelu});
     x = g.max_pool(x, {.window = 2});  // fused with the convolution by the plan, not by the model

@@ -1,4 +1,5 @@
 #include "models/builders.h"
+#include "models/pixels.h"
 
 namespace cudacards {
 
@@ -6,7 +7,7 @@ namespace cudacards {
 Graph mlp(const ModelSpec& spec) {
   Graph g;
   Node x = g.image(spec.height, spec.width);  // (N,H,W,3) uint8
-  x = g.flatten(g.rescale(x, 1.0f / 255));
+  x = g.flatten(rescaled(g, x, spec.input_range));
   for (const int units : {256, 128}) {
     x = g.dropout(g.dense(x, units, Activation::kRelu), spec.dropout);
   }

@@ -8,11 +8,23 @@
 #include "models/builders.h"
 
 namespace cudacards {
+namespace {
+
+void require_no_choice(const ModelEntry& entry, const ModelSpec& spec) {
+  if (spec.width_multiplier != ModelSpec{}.width_multiplier)
+    throw UsageError(fmt::format("{} has one width: leave out the width {}", entry.name, spec.width_multiplier));
+  if (spec.head != ModelSpec{}.head)
+    throw UsageError(fmt::format("{} has one head, linear: leave the other out", entry.name));
+}
+
+}  // namespace
 
 const std::vector<ModelEntry>& models() {
   static const std::vector<ModelEntry> entries = {
       {"cnn", "three convolutions with max pools, one hidden dense layer (12.9 M parameters)", cnn},
       {"mlp", "two hidden dense layers on the raw pixels (38.6 M parameters)", mlp},
+      {"mobilenetv2", "inverted residuals, made for pre-trained weights (0.5 to 6 M parameters, by width)",
+       mobilenet_v2, true},
   };
   return entries;
 }
@@ -20,7 +32,10 @@ const std::vector<ModelEntry>& models() {
 Graph build_model(const std::string& arch, const ModelSpec& spec) {
   std::vector<std::string> names;
   for (const auto& entry : models()) {
-    if (arch == entry.name) return entry.build(spec);
+    if (arch == entry.name) {
+      if (!entry.has_widths_and_heads) require_no_choice(entry, spec);
+      return entry.build(spec);
+    }
     names.emplace_back(entry.name);
   }
   throw UsageError(

@@ -1,202 +1,171 @@
 #!/usr/bin/env python3
 """Mutation test of the kernels: plants one mistake at a time and asks whether the tests notice.
 
-  tools/mutate_kernels.py --build build [--count 100] [--seed 1] [--only dropout ...] [--list]
+  tools/mutate_kernels.py --build build [--count 120] [--seed 1] [--only dropout ...] [--fresh] [--list]
 
-A mutant is one changed place in a file of kernels/<operation>/. The operation's files are compiled for the emulator with
-the change, linked in place of the right ones, and the operation's tests run against them. A mutant that does not compile is
-replaced by another. Printed: every survivor with its line, and the score. Exit code 1 below --least (0.95).
+A mutant is one changed place in a file of kernels/<operation>/. What includes the file is compiled for the emulator with the
+change (kernels and tests), in a folder beside the build, and the tests of the operations that it reaches run until the first
+that fails. A mutant that does not compile is replaced by the next. The sample is the same for the same seed; every beginning
+of it is spread over the operations and the kinds of mistake.
 
-Mutants that change nothing that can be observed are listed in tools/equivalent_mutants.txt, with the reason, and left out.
+Every verdict goes to <build>/mutation/log.jsonl at once, so that a run can be stopped and taken up again: mutants that were
+noticed are not tried again, survivors are when the tests have changed. Printed: every survivor with its line, the score by
+operation and by kind. Exit code 1 below --least (0.95).
+
+Mutants that change nothing that a test could observe are listed in tools/equivalent_mutants.txt, with the reason, and left out.
 """
 
 import argparse
+import collections
+import concurrent.futures
+import hashlib
 import json
-import os
 import pathlib
-import random
-import re
-import shlex
 import subprocess
 import sys
-import tempfile
+import threading
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-LIBRARY = "libcudacards_emulated.so"
+from mutation.mutants import ROOT, Mutant, all_mutants, families, in_order, is_equivalent, read_equivalents
+from mutation.scratch_build import ScratchBuild
 
-# (name, pattern, replacement): the mistakes that people make in kernels.
-OPERATORS = [
-    ("dropped barrier", r"__syncthreads\(\);", ";"),
-    ("dropped warp barrier", r"__syncwarp\([^;]*\);", ";"),
-    ("wait for one group too few", r"async_wait<(\w+)>\(\)", r"async_wait<\1 + 1>()"),
-    ("bound + 1", r" < ", " <= "),
-    ("bound - 1", r" <= ", " < "),
-    ("bound + 1", r" >= ", " > "),
-    ("bound - 1", r" > ", " >= "),
-    ("lost mask", r"\bif \((?!constexpr)([^;{}]*)\) (return|continue|break)", r"if (false && (\1)) \2"),
-    ("lost guard", r"\bif \((?!constexpr)([^;{}]*)\) (?!return|continue|break)", r"if (true || (\1)) "),
-    ("lost guard", r" && ", " || "),
-    ("swapped index", r"\b(threadIdx|blockIdx)\.x", r"\1.y"),
-    ("swapped index", r"\b(threadIdx|blockIdx)\.y", r"\1.x"),
-    ("wrong stride", r"\bp\.w\b", "p.h"),
-    ("wrong stride", r"\bp\.h\b", "p.w"),
-    ("wrong stride", r"\bp\.c\b", "p.k"),
-    ("wrong stride", r"\bp\.k\b", "p.c"),
-    ("wrong stride", r"\bp\.q\(\)", "p.p()"),
-    ("wrong stride", r"\bp\.p\(\)", "p.q()"),
-    ("sign", r" \+ ", " - "),
-    ("sign", r" - ", " + "),
-    ("wrong operation", r" \* ", " + "),
-    ("wrong start", r"= 0;", "= 1;"),
-    ("wrong start", r"= 0\.0f", "= 1.0f"),
-    ("negated", r" == ", " != "),
-    ("swapped choice", r"GradMode::kAccumulate", "GradMode::kOverwrite"),
-]
+EQUIVALENTS = ROOT / "tools/equivalent_mutants.txt"
 
 
-def mutable_lines(text):
-    """Numbers of the lines that hold code: no comments, directives, assertions or messages."""
-    for number, line in enumerate(text.split("\n")):
-        code = line.split("//")[0]
-        stripped = code.strip()
-        if not stripped or stripped.startswith(("#", "static_assert", "namespace", "using", "template", "///")):
-            continue
-        if '"' in code:
-            continue
-        yield number, code
+def digest_of_tests():
+    """Of everything that decides whether a mutant survives, the mutant apart."""
+    digest = hashlib.sha256()
+    for folder in ("tests/kernels", "tests/support", "kernels"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file():
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
-def mutants_of(path):
-    text = path.read_text()
-    lines = text.split("\n")
-    for number, code in mutable_lines(text):
-        for name, pattern, replacement in OPERATORS:
-            for match in re.finditer(pattern, code):
-                changed = code[: match.start()] + re.sub(pattern, replacement, match.group(0), count=1) + code[match.end():]
-                if changed != code:
-                    yield {"path": path, "line": number + 1, "name": name, "before": lines[number].strip(),
-                           "after": changed.strip(), "text": "\n".join(lines[:number] + [changed] + lines[number + 1:])}
+class Log:
+    def __init__(self, path, fresh):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if fresh:
+            path.unlink(missing_ok=True)
+        self.verdicts = {}
+        for line in path.read_text().splitlines() if path.exists() else []:
+            entry = json.loads(line)
+            self.verdicts[entry["key"]] = entry
+        self.file = path.open("a")
+        self.lock = threading.Lock()
+
+    def add(self, entry):
+        with self.lock:
+            self.verdicts[entry["key"]] = entry
+            self.file.write(json.dumps(entry) + "\n")
+            self.file.flush()
 
 
-def suites_of(operation):
-    """A GoogleTest filter of the suites in the test files that include the operation's headers."""
-    suites = set()
-    for path in sorted((ROOT / "tests/kernels").glob("*.cpp")):
-        text = path.read_text()
-        if f'"kernels/{operation}/' in text:
-            suites.update(re.findall(r"\bTEST(?:_F|_P)?\((\w+),", text))
-    return ":".join(f"*{suite}.*" for suite in sorted(suites))
-
-
-class Builder:
-    def __init__(self, build, folder):
-        self.build, self.folder = build, folder
-        self.compile = {}
-        for entry in json.loads((build / "compile_commands.json").read_text()):
-            if "cudacards_emulated.dir" in entry["command"] and entry["file"].endswith(".cu"):
-                self.compile[pathlib.Path(entry["file"])] = (entry["command"], entry["directory"])
-        target = f"kernels/simt/emulator/{LIBRARY}"
-        commands = subprocess.run(["ninja", "-C", build, "-t", "commands", target], text=True, capture_output=True, check=True)
-        link = next(line for line in reversed(commands.stdout.splitlines()) if f"-o {target}" in line)
-        self.link, self.library = link.removeprefix(": && ").removesuffix(" && :"), target
-
-    def make(self, mutant):
-        """The mutated library, or None where the mutant does not compile."""
-        overlay = self.folder / "overlay"
-        relative = mutant["path"].relative_to(ROOT)
-        changed = overlay / relative
-        changed.parent.mkdir(parents=True, exist_ok=True)
-        changed.write_text(mutant["text"])
-        link = self.link
-        try:
-            for source, (command, directory) in self.compile.items():
-                if source.parent != mutant["path"].parent:
-                    continue
-                if mutant["path"].suffix == ".cu" and source != mutant["path"]:
-                    continue
-                arguments = shlex.split(command)
-                output = arguments[arguments.index("-o") + 1]
-                made = self.folder / (source.stem + ".o")
-                arguments[arguments.index("-o") + 1] = str(made)
-                arguments[arguments.index("-c") + 1] = str(overlay / source.relative_to(ROOT)) \
-                    if source == mutant["path"] else str(source)
-                arguments.insert(1 if "ccache" not in arguments[0] else 2, f"-I{overlay}")
-                if subprocess.run(arguments, cwd=directory, capture_output=True).returncode != 0:
-                    return None
-                link = link.replace(output, str(made))
-        finally:
-            changed.unlink()
-        library = self.folder / LIBRARY
-        link = link.replace(f"-o {self.library}", f"-o {library}")
-        linked = subprocess.run(link, shell=True, cwd=self.build, capture_output=True)
-        return library if linked.returncode == 0 else None
-
-
-def survives(build, library, suites, timeout):
-    environment = dict(os.environ, LD_PRELOAD=str(library), OMP_WAIT_POLICY="passive")
+def judge(mutant, builder, tests):
+    """The mutant's line of the log."""
+    entry = {"key": mutant.key, "file": mutant.file, "line": mutant.line, "family": mutant.family, "kind": mutant.kind,
+             "before": mutant.before, "after": mutant.after, "tests": tests}
+    suites = builder.suites_of(mutant)
+    if not suites:
+        return entry | {"verdict": "survived", "noticed_by": None}
     try:
-        run = subprocess.run([build / "tests/kernels/test_kernels_emulated", f"--gtest_filter={suites}", "--gtest_fail_fast"],
-                             env=environment, capture_output=True, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        return False
-    return run.returncode == 0
+        built = builder.make(mutant)
+        if built is None:
+            return entry | {"verdict": "does not compile"}
+        noticed = builder.run(*built, suites)
+    finally:
+        builder.clean(mutant)
+    return entry | {"verdict": "survived" if noticed is None else "killed", "noticed_by": noticed}
 
 
-def equivalents():
-    path = ROOT / "tools/equivalent_mutants.txt"
-    known = set()
-    for line in path.read_text().splitlines() if path.exists() else []:
-        if line.strip() and not line.startswith("#"):
-            known.add(tuple(part.strip() for part in line.split(" | ")[:3]))  # file, before, after
-    return known
+def control(builder):
+    """An unchanged header and kernel, taken the way of a mutant, must survive: else the way itself is what kills."""
+    for file in ("kernels/dropout/dropout.h", "kernels/dropout/dropout.cu"):
+        path = ROOT / file
+        unchanged = Mutant(path, 1, "control", "", "", "", "", path.read_text())
+        entry = judge(unchanged, builder, tests="")
+        if entry["verdict"] != "survived":
+            raise SystemExit(f"mutate_kernels: an unchanged {file} does not survive: {entry}")
+
+
+def tell(entry):
+    place = f'{entry["file"]}:{entry["line"]} {entry["kind"]}'
+    if entry["verdict"] == "survived":
+        print(f'SURVIVED {place} ({entry["key"]})\n  - {entry["before"]}\n  + {entry["after"]}', flush=True)
+    elif entry["verdict"] == "killed":
+        print(f'killed   {place}: {entry["noticed_by"]}', flush=True)
+
+
+def table(entries, by):
+    counts = collections.defaultdict(lambda: [0, 0])
+    for entry in entries:
+        counts[entry[by]][0] += entry["verdict"] == "killed"
+        counts[entry[by]][1] += 1
+    rows = [f"{name:<16} {killed:>4} of {tried:<4} {killed / tried:6.1%}" for name, (killed, tried) in sorted(counts.items())]
+    return "\n".join([f"killed, by {by}", *rows])
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
-    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--count", type=int, default=120, help="mutants to try (120)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", nargs="*", help="operations (folders of kernels/)")
-    parser.add_argument("--least", type=float, default=0.95)
-    parser.add_argument("--timeout", type=float, default=300, help="seconds for one mutant's tests; longer counts as noticed")
+    parser.add_argument("--only", nargs="*", choices=families(), metavar="OPERATION", help="folders of kernels/")
+    parser.add_argument("--jobs", type=int, default=2, help="mutants side by side (2)")
+    parser.add_argument("--least", type=float, default=0.95, help="score below which the exit code is 1 (0.95)")
+    parser.add_argument("--fresh", action="store_true", help="forget what was tried before")
     parser.add_argument("--list", action="store_true", help="only say how many mutants there are")
     options = parser.parse_args()
-    options.build = options.build.resolve()
 
-    candidates = []
-    for folder in sorted((ROOT / "kernels").iterdir()):
-        if folder.name in ("base", "simt") or not any(folder.glob("*.cu")) or (options.only and folder.name not in options.only):
-            continue
-        for path in sorted(list(folder.glob("*.cu")) + list(folder.glob("*.h")) + list(folder.glob("*.cuh"))):
-            candidates += list(mutants_of(path))
-    known = equivalents()
-    candidates = [m for m in candidates if (str(m["path"].relative_to(ROOT)), m["before"], m["after"]) not in known]
-    print(f"{len(candidates)} possible mutants")
+    candidates = all_mutants(options.only)
+    known = read_equivalents(EQUIVALENTS)
+    # Sampled first, so that another equivalent one does not change the rest of the sample.
+    everything = in_order(candidates, options.seed)
+    queue = [mutant for mutant in everything if not is_equivalent(mutant, known)]
+    gone = [entry for entry in known if entry.used == 0]
+    if gone and not options.only:
+        print("mutate_kernels: no such mutant any more, take the line out of tools/equivalent_mutants.txt:", file=sys.stderr)
+        for entry in gone:
+            print(f"  {entry.file} | {entry.before} | {entry.after}", file=sys.stderr)
+        return 2
     if options.list:
+        for family, count in sorted(collections.Counter(mutant.family for mutant in queue).items()):
+            print(f"{family:<16} {count}")
+        print(f"{len(queue)} possible mutants, {len(everything) - len(queue)} equivalent ones left out")
         return 0
-    random.Random(options.seed).shuffle(candidates)
 
-    tried = killed = 0
-    survivors = []
-    with tempfile.TemporaryDirectory() as folder:
-        builder = Builder(options.build, pathlib.Path(folder))
-        for mutant in candidates:
-            if tried == options.count:
-                break
-            suites = suites_of(mutant["path"].parent.name)
-            library = builder.make(mutant) if suites else None
-            if library is None:
-                continue
-            tried += 1
-            place = f'{mutant["path"].relative_to(ROOT)}:{mutant["line"]}'
-            if survives(options.build, library, suites, options.timeout):
-                survivors.append(mutant)
-                print(f'SURVIVED {place} {mutant["name"]}\n  - {mutant["before"]}\n  + {mutant["after"]}', flush=True)
-            else:
-                killed += 1
-                print(f'killed   {place} {mutant["name"]}', flush=True)
-    score = killed / tried if tried else 1.0
-    print(f"{killed} of {tried} mutants killed: {score:.1%}")
+    build = options.build.resolve()
+    subprocess.run(["cmake", "--build", build, "--target", "test_kernels_emulated"], check=True, stdout=sys.stderr)
+    builder = ScratchBuild(build, build / "mutation")
+    control(builder)
+    log = Log(build / "mutation/log.jsonl", options.fresh)
+    tests = digest_of_tests()
+
+    def verdict(mutant):
+        before = log.verdicts.get(mutant.key)
+        if before and (before["verdict"] != "survived" or before["tests"] == tests):
+            return before
+        entry = judge(mutant, builder, tests)
+        log.add(entry)
+        tell(entry)
+        return entry
+
+    tried, possible = [], len(queue)
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        while queue and len(tried) < options.count:
+            wanted = options.count - len(tried)
+            batch, queue = queue[:wanted], queue[wanted:]
+            tried += [entry for entry in pool.map(verdict, batch) if entry["verdict"] != "does not compile"]
+
+    survivors = [entry for entry in tried if entry["verdict"] == "survived"]
+    for title, by in (("operation", "family"), ("kind", "kind")):
+        print(table(tried, by), end="\n\n")
+    for entry in survivors:
+        tell(entry)
+    if earlier := sum(entry["tests"] != tests for entry in tried):
+        print(f"{earlier} verdicts are from before the sources changed (--fresh tries all again)")
+    killed = len(tried) - len(survivors)
+    score = killed / len(tried) if tried else 1.0
+    print(f"{killed} of {len(tried)} mutants killed: {score:.1%} (seed {options.seed}, of {possible} possible)")
     return 0 if score >= options.least else 1
 
 

@@ -27,6 +27,10 @@ struct TensorView {
   std::span<const std::byte> bytes;  // row-major, little endian; not necessarily aligned to the type
 };
 
+bool is_float(SafetensorsType type);  // F32, F64, BF16 or F16: what can be read as fp32
+/// Elements first, first + 1, ... as fp32, unchecked. A double that fp32 cannot hold becomes an infinity.
+void read_elements(const TensorView& tensor, std::size_t first, std::span<float> dst);
+
 /// fp32 values as a tensor to write. The values must outlive the view.
 TensorView float_tensor(std::string name, std::vector<std::int64_t> shape, std::span<const float> values);
 

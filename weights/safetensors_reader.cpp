@@ -57,12 +57,21 @@ void for_each_float(const TensorView& tensor, Use&& use) {
   }
 }
 
+}  // namespace
+
 bool is_float(SafetensorsType type) {
   return type == SafetensorsType::kF32 || type == SafetensorsType::kF64 || type == SafetensorsType::kF16 ||
          type == SafetensorsType::kBf16;
 }
 
-}  // namespace
+void read_elements(const TensorView& tensor, std::size_t first, std::span<float> dst) {
+  const std::size_t element = size_of(tensor.type);
+  const TensorView part{.name = {},
+                        .type = tensor.type,
+                        .shape = {},
+                        .bytes = tensor.bytes.subspan(first * element, dst.size() * element)};
+  for_each_float(part, [dst](float value, std::size_t i) { dst[i] = value; });
+}
 
 SafetensorsFile SafetensorsFile::open(const std::string& path) {
   SafetensorsFile file(MappedFile::open(path));

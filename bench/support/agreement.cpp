@@ -65,7 +65,7 @@ std::string disagreement(const std::vector<Sample>& got, const std::vector<Sampl
     const double common = root_mean_square(b);
     for (std::size_t i = 0; i < a.size(); ++i) {
       const double apart = std::abs(static_cast<double>(a[i]) - b[i]);
-      if (apart <= tolerance * (std::abs(static_cast<double>(b[i])) + common)) continue;
+      if (std::isfinite(apart) && apart <= tolerance * (std::abs(static_cast<double>(b[i])) + common)) continue;
       const auto piece = static_cast<std::size_t>(static_cast<std::int64_t>(i) / got[t].piece);
       return fmt::format("{}[{}] is {} where {} has {}", got[t].name,
                          got[t].begin[piece] + static_cast<std::int64_t>(i) % got[t].piece, a[i], judge, b[i]);

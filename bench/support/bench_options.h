@@ -25,7 +25,9 @@ struct BenchOptions {
 inline void add_bench_options(CLI::App& app, BenchOptions& options) {
   for (const auto& model : models()) options.models.emplace_back(model.name);
   app.add_option("--device", options.device, "cpu, cuda, cuda:N or emulated")->capture_default_str();
-  app.add_option("--models", options.models, "models, separated by commas")->delimiter(',')->capture_default_str();
+  app.add_option("--models", options.models, "models, separated by commas; one of another width as mobilenetv2-0.35")
+      ->delimiter(',')
+      ->capture_default_str();
   app.add_option("--batches", options.batches, "batch sizes, in the order to be timed")
       ->delimiter(',')
       ->check(CLI::PositiveNumber)

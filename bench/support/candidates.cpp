@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "bench/support/model_variants.h"
+
 namespace cudacards::bench {
 namespace {
 
@@ -76,7 +78,7 @@ double backward_flops(const PlanNode& node) {
 }  // namespace
 
 std::vector<NodeCandidates> candidates_of(const CandidateOptions& options, const Target& target) {
-  const Graph graph = build_model(options.model, {.height = options.image_size, .width = options.image_size});
+  const Graph graph = graph_of(options.model, {.height = options.image_size, .width = options.image_size});
   const Plan plan = Plan::look_at(
       graph, {.batch = options.batch, .target = target, .precision = options.precision, .mode = options.mode});
   std::vector<NodeCandidates> all;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bench/support/model_variants.h"
 #include "kernels/base/philox.h"
 
 namespace cudacards::bench {
@@ -68,8 +69,8 @@ WholeStep::WholeStep(Device& device, const WholeStepOptions& options)
     : device_(device),
       options_(options),
       config_(config_of(options)),
-      graph_(build_model(options.arch,
-                         {.height = options.image_size, .width = options.image_size, .classes = options.classes})),
+      graph_(graph_of(options.arch,
+                      {.height = options.image_size, .width = options.image_size, .classes = options.classes})),
       parameters_(graph_),
       plan_(Plan::make(graph_, parameters_, plan_options_of(options), device)),
       pictures_(random_pictures(options)),

@@ -19,7 +19,7 @@ struct WholeStepOptions {
   int batch = 32, image_size = 224, classes = 53;
   DType precision = DType::kF32;
   Mode mode = Mode::kTrain;
-  ImplChoice impl = ImplChoice::kAuto;
+  ImplRules impl;
   bool fuse = true;
   Replay replay = Replay::kGraph;  // on a device
   auto operator<=>(const WholeStepOptions&) const = default;

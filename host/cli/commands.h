@@ -15,7 +15,9 @@ void add_train(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_summary(CLI::App& app, Action& action);
+void add_profile(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
+void add_weights(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 
 }  // namespace cudacards::cli

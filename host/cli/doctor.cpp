@@ -6,11 +6,14 @@
 #include <opencv2/core/version.hpp>
 
 #include "host/cli/commands.h"
+#include "host/ops/vendor/cublaslt.h"
+#include "host/ops/vendor/cudnn.h"
 #include "host/ops/vendor/onednn_version.h"
 #include "host/runtime/cpu.h"
 #include "host/runtime/device_choice.h"
 #include "host/runtime/emulated_device.h"
 #include "host/runtime/threads.h"
+#include "weights/fetch.h"
 
 namespace cudacards::cli {
 namespace {
@@ -38,8 +41,11 @@ int run() {
   line("oneDNN", fmt::format("{}, uses {}", onednn_version(), onednn_instruction_set()));
   line("OpenCV", CV_VERSION);
   line("pictures", picture_formats());
+  line("weights fetch", built_with_fetch() ? "yes" : "no (install libcurl4-openssl-dev and build again)");
   line("CUDA kernels", yes_no(cuda_build().has_kernels));
   line("emulator", missing_emulator().empty() ? "yes: --device emulated" : "no: " + missing_emulator());
+  line("cuDNN", cudnn_description());
+  line("cuBLASLt", cublaslt_description());
 
   const CpuInfo cpu = cpu_info();
   line("processor", cpu.model.empty() ? "unknown" : cpu.model);

@@ -44,7 +44,9 @@ int run(int argc, char** argv) {
   add_eval(app, action);
   add_predict(app, action);
   add_summary(app, action);
+  add_profile(app, action);
   add_data(app, action);
+  add_weights(app, action);
   add_doctor(app, action);
 
   try {

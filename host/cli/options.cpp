@@ -7,20 +7,50 @@
 #include "host/runtime/threads.h"
 
 namespace cudacards::cli {
-namespace {
-
-/// A run's folder stands for its best checkpoint.
 std::string checkpoint_in(const std::string& path) {
   return std::filesystem::is_directory(path) ? (std::filesystem::path(path) / "best.safetensors").string() : path;
 }
 
-}  // namespace
+std::string widths_of_models() { return fmt::format("{}", fmt::join(mobilenet_widths(), ", ")); }
 
 CLI::Option* add_threads(CLI::App& command, int& threads) {
   return command.add_option("--threads", threads, "CPU threads; 0: one a core that may be used")
       ->type_name("N")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
+}
+
+CLI::Option* add_impl_option(CLI::App& command, const std::function<void(const std::string&)>& use) {
+  return command
+      .add_option_function<std::vector<std::string>>(
+          "--impl",
+          [use](const std::vector<std::string>& rules) {
+            for (const std::string& rule : rules) use(rule);
+          },
+          "Implementations: auto, hand, vendor, reference or a name that summary --plan shows, everywhere or as "
+          "NODE=RULE; with commas or repeated")
+      ->type_name("RULE")
+      ->expected(1)
+      ->take_all()
+      ->allow_extra_args(false)
+      ->default_str("auto");
+}
+
+void add_impl(CLI::App& command, ImplRules& rules) {
+  add_impl_option(command, [&rules](const std::string& rule) { rules.add(rule, "--impl"); });
+}
+
+void add_tune_flags(CLI::App& command, const std::function<void(Tune)>& use) {
+  CLI::Option* on = command.add_flag_callback(
+      "--tune", [use] { use(Tune::kOn); },
+      "Take the fastest implementation of each node, as measured now or in the user's cache");
+  CLI::Option* off = command.add_flag_callback(
+      "--no-tune", [use] { use(Tune::kOff); }, "Take the first that can be taken");
+  on->default_str("on a GPU, off elsewhere")->excludes(off);
+}
+
+void add_tune(CLI::App& command, Tune& tune) {
+  add_tune_flags(command, [&tune](Tune value) { tune = value; });
 }
 
 void add_inference(CLI::App& command, InferenceOptions& options) {
@@ -36,16 +66,19 @@ void add_inference(CLI::App& command, InferenceOptions& options) {
           fmt::format("Type of the activations: {}", fmt::join(words_of<DType>(), ", ")))
       ->type_name("WORD")
       ->default_str("as it was trained");
-  command.add_option("--device", options.device, "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")
+  command
+      .add_option("--device", options.device, "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")
       ->type_name("DEVICE")
       ->capture_default_str();
-  add_word(command, "--impl", options.model.impl, "Family of implementations");
+  add_impl(command, options.model.impl);
+  add_tune(command, options.model.tune);
   add_threads(command, options.threads);
 }
 
 Model load_model(const InferenceOptions& options) {
   ModelOptions model = options.model;
-  model.device = choose_device(options.device);  // one asked for by name and missing is an error before anything is read
+  model.device =
+      choose_device(options.device);  // one asked for by name and missing is an error before anything is read
   set_threads(options.threads);
   return Model::load(checkpoint_in(options.checkpoint), model);
 }

@@ -3,7 +3,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "host/train/model.h"
 #include "host/train/words.h"
@@ -29,10 +31,22 @@ struct InferenceOptions {
   ModelOptions model;
 };
 
-/// CKPT, --batch, --precision, --device, --impl, --threads.
+/// CKPT, --batch, --precision, --device, --impl, --tune, --threads.
 void add_inference(CLI::App& command, InferenceOptions& options);
 /// Sets the threads, chooses the device, reads the checkpoint.
 Model load_model(const InferenceOptions& options);
+
+/// "0.35, 0.5, ...": for the help of --width.
+std::string widths_of_models();
+/// A run's folder stands for its best checkpoint.
+std::string checkpoint_in(const std::string& path);
+
+/// --impl; `use` gets each of its values.
+CLI::Option* add_impl_option(CLI::App& command, const std::function<void(const std::string&)>& use);
+void add_impl(CLI::App& command, ImplRules& rules);
+/// --tune and --no-tune.
+void add_tune_flags(CLI::App& command, const std::function<void(Tune)>& use);
+void add_tune(CLI::App& command, Tune& tune);
 
 CLI::Option* add_threads(CLI::App& command, int& threads);
 

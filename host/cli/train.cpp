@@ -80,9 +80,7 @@ DeviceChoice choose_device_of(const TrainCommand& train, const RunConfig& config
   const bool is_set =
       std::ranges::any_of(train.settings, [](const auto& s) { return s.starts_with("machine.device"); });
   const bool is_configured = (!train.config_file.empty() || is_set) && train.command->count("--device") == 0;
-  const DeviceChoice choice = choose_device(is_configured ? name_of(config.device) : train.device);
-  if (!choice.reason.empty() && !train.quiet) log_note(fmt::format("training on the CPU: {}", choice.reason));
-  return choice;
+  return choose_device(is_configured ? name_of(config.device) : train.device);
 }
 
 /// The preset, then the file, then the options: later ones win.
@@ -105,6 +103,7 @@ TrainOptions effective_options(const TrainCommand& train) {
   apply(config);
   config.device = device.kind;
   validate(config);
+  if (!device.reason.empty() && !train.quiet) log_note(fmt::format("training on the CPU: {}", device.reason));
   return options;
 }
 
@@ -155,11 +154,19 @@ void add_data_options(TrainCommand& train) {
   add_field(train, "--train", &RunConfig::data_train, "Class folders to learn from, instead of DATA", "none", "DIR");
   add_field(train, "--valid", &RunConfig::data_valid, "Class folders to validate with", "a tenth of --train", "DIR");
   add_field(train, "--test", &RunConfig::data_test, "Class folders that are only named in the run", "none", "DIR");
-  add_field(train, "--image-size", &RunConfig::image_size, "Pictures are squashed to N x N", "224", "N");
+  add_field(train, "--image-size", &RunConfig::image_size, "Pictures are squashed to N x N", "224, best for mlp: 64",
+            "N");
 }
 
 void add_run_options(TrainCommand& train) {
   add_field(train, "--arch", &RunConfig::arch, "The model: " + names_of_models(), "cnn", "NAME");
+  add_field(train, "--width", &RunConfig::width, "Multiplier of mobilenetv2's channels: " + widths_of_models(), "1",
+            "N");
+  add_word_field(train, "--head", &RunConfig::head, "What follows mobilenetv2's features", "linear");
+  add_field(train, "--weights", &RunConfig::weights,
+            "Start from these weights, as `cudacards weights import` or a run makes them; a head for other classes "
+            "starts fresh",
+            "random ones", "FILE");
   add_field(train, "--preset", &RunConfig::preset,
             "Values of all that is not given: best (augmentation, AdamW, cosine schedule), notebook (Keras' defaults)",
             "best", "NAME");
@@ -182,7 +189,8 @@ void add_run_options(TrainCommand& train) {
 void add_training_options(TrainCommand& train) {
   add_field(train, "--epochs", &RunConfig::epochs, "Passes over the data", "best: 40, notebook: 10", "N");
   add_field(train, "--batch", &RunConfig::batch, "Pictures a step", "32", "N");
-  add_field(train, "--lr", &RunConfig::rate, "Learning rate, the schedule's highest", "0.001", "RATE");
+  add_field(train, "--lr", &RunConfig::rate, "Learning rate, the schedule's highest", "0.001, best for mlp: 0.0003",
+            "RATE");
   add_word_field(train, "--schedule", &RunConfig::schedule, "Of the learning rate", "best: cosine, notebook: constant");
   add_field(train, "--label-smoothing", &RunConfig::label_smoothing, "Share of the target spread over all classes",
             "best: 0.1, notebook: 0", "SHARE");
@@ -200,7 +208,11 @@ void add_machine_options(TrainCommand& train) {
       ->default_str("auto");
   add_word_field(train, "--precision", &RunConfig::precision, "Type of activations and their gradients",
                  "best: bf16 where the device multiplies it, else fp32; notebook: fp32");
-  add_word_field(train, "--impl", &RunConfig::impl, "Family of implementations", "auto");
+  add_impl_option(*train.command, [&train](const std::string& rule) {
+    train.changes.emplace_back([=](RunConfig& c) { c.impl.add(rule, "--impl"); });
+  });
+  add_tune_flags(*train.command,
+                 [&train](Tune tune) { train.changes.emplace_back([=](RunConfig& c) { c.tune = tune; }); });
   add_field(train, "--threads", &RunConfig::threads, "CPU threads, part of the run's identity; 0: one a core", "0",
             "N");
   train.command->add_flag("--quiet", train.quiet, "No progress, no notes");

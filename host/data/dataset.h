@@ -63,6 +63,7 @@ class Pictures {
   const std::vector<BadFile>& bad() const { return bad_; }
 
  private:
+  friend Pictures noise_pictures(std::int64_t, int, int, int);
   friend Pictures decode_pictures(const std::vector<Sample>&, int, int, double, const std::vector<std::string>&,
                                   const WorkProgress&);
   int height_ = 0, width_ = 0;

@@ -8,7 +8,6 @@
 #include <cstring>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include "host/runtime/error.h"
 #include "host/runtime/utf8.h"
@@ -70,14 +69,6 @@ std::string printable(std::string_view name) {
     }
   }
   return text;
-}
-
-Sha256 sha256(ByteSpan bytes) {
-  Sha256 digest;
-  unsigned length = 0;
-  CUDACARDS_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) == 1);
-  CUDACARDS_CHECK(length == digest.size());
-  return digest;
 }
 
 }  // namespace cudacards

@@ -1,16 +1,15 @@
 #pragma once
 // Files as bytes, and their names as text that is safe to print.
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace cudacards {
+#include "host/runtime/sha256.h"
 
-using ByteSpan = std::span<const std::uint8_t>;
+namespace cudacards {
 
 /// A whole regular file of at most 256 MiB. Throws Error with the reason alone ("empty file"): the caller knows the
 /// path.
@@ -18,8 +17,5 @@ std::vector<std::uint8_t> read_file(const std::string& path);
 
 /// The name as it can go to a terminal, a log or JSON: control characters and bytes that are not UTF-8 as \xNN.
 std::string printable(std::string_view name);
-
-using Sha256 = std::array<std::uint8_t, 32>;
-Sha256 sha256(ByteSpan bytes);
 
 }  // namespace cudacards

@@ -1,5 +1,6 @@
 #include "host/graph/fusion.h"
 
+#include "host/ops/folded_conv2d.h"
 #include "host/runtime/error.h"
 
 namespace cudacards {
@@ -15,9 +16,17 @@ std::vector<bool> layers_that_lead_to_the_result(const Graph& graph) {
   return needed;
 }
 
+/// The convolution with the batch norm in it; null where they are not such a pair.
+std::shared_ptr<const Operation> fold(const Operation& first, const Operation& second) {
+  const auto* conv = dynamic_cast<const Conv2d*>(&first);
+  const auto* norm = dynamic_cast<const BatchNorm*>(&second);
+  if (!conv || !norm || conv->pool || conv->options.activation != Activation::kNone) return nullptr;
+  return std::make_shared<FoldedConv2d>(*conv, *norm);
+}
+
 }  // namespace
 
-std::vector<FusedStep> fuse_layers(const Graph& graph, bool fuse) {
+std::vector<FusedStep> fuse_layers(const Graph& graph, bool fuse, Folding folding) {
   CUDACARDS_CHECK(graph.result() >= 0, "the graph has no logits() yet");
   const auto& layers = graph.layers();
   const std::vector<bool> needed = layers_that_lead_to_the_result(graph);
@@ -37,6 +46,8 @@ std::vector<FusedStep> fuse_layers(const Graph& graph, bool fuse) {
     for (std::size_t last = i; fuse && consumers[last].size() == 1;) {
       const auto next = static_cast<std::size_t>(consumers[last].front());
       std::shared_ptr<const Operation> fused = step.operation->fuse(*layers[next].operation, layers[last].shape);
+      if (!fused && (folding == Folding::kAll || (!layers[last].trainable && !layers[next].trainable)))
+        fused = fold(*step.operation, *layers[next].operation);
       if (!fused || layers[next].inputs.size() != 1) break;
       step.operation = std::move(fused);
       step.layers.push_back(static_cast<int>(next));

@@ -16,8 +16,12 @@ struct FusedStep {
   std::vector<int> inputs;
 };
 
+/// Which batch norms become part of the convolution in front of them: all (inference), or those that are frozen
+/// together with it (training).
+enum class Folding : std::uint8_t { kAll, kFrozen };
+
 /// Steps in order of execution. Layers that the result does not depend on are left out. With `fuse` false every layer
 /// is a step.
-std::vector<FusedStep> fuse_layers(const Graph& graph, bool fuse);
+std::vector<FusedStep> fuse_layers(const Graph& graph, bool fuse, Folding folding = Folding::kFrozen);
 
 }  // namespace cudacards

@@ -34,9 +34,7 @@ std::uint64_t Plan::State::version() const {
   return on_device ? on_device->parameters.version() : parameters->version();
 }
 
-DeviceStep Plan::State::device_step() const {
-  return {device->stream(), on_device ? on_device->clock : nullptr};
-}
+DeviceStep Plan::State::device_step() const { return {device->stream(), on_device ? on_device->clock : nullptr}; }
 
 Plan::State::Images Plan::State::images_of(const ImageBatch& images) {
   if (!on_device) return {.host = &images};
@@ -156,6 +154,17 @@ bool Plan::State::is_finite(const void* data, const TensorDesc& desc) {
   std::vector<std::byte> host(desc.bytes());
   device->download(host.data(), data, host.size());
   return all_finite(host.data(), desc.type, elements);
+}
+
+void Plan::observe(const ImageBatch& images, const Step& step,
+                   const std::function<void(const PlanNode&, const void*)>& show) {
+  const State::Images here = state_->images_of(images);
+  const Step now = state_->begin(step);
+  for (std::size_t i = 0; i < state_->nodes.size(); ++i) {
+    state_->run_forward(i, here, now);
+    if (state_->kernels[i]) show(state_->nodes[i], state_->bound[i].dst);
+  }
+  state_->packed_version = state_->version();
 }
 
 std::string Plan::find_non_finite(const ImageBatch& images, const Step& step, const std::function<void()>& loss) {

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "host/graph/graph.h"
+#include "host/graph/impl_rules.h"
 #include "host/graph/parameters.h"
+#include "host/ops/tuning_table.h"
 #include "host/runtime/device.h"
 
 namespace cudacards {
@@ -16,20 +18,26 @@ class DeviceParameters;  // host/ops/device_parameters.h
 
 enum class Mode : std::uint8_t { kInfer, kTrain };
 
-/// Which family of implementations is preferred: the whole ordered list, one family first, or the reference alone.
-enum class ImplChoice : std::uint8_t { kAuto, kHand, kVendor, kReference };
-
 struct PlanOptions {
   int batch = 32;
   Target target;                  // what it will run on
   DType precision = DType::kF32;  // of activations and their gradients
   Mode mode = Mode::kTrain;
-  ImplChoice impl = ImplChoice::kAuto;
+  ImplRules impl;
+  std::shared_ptr<const TuningTable> tuning;  // null: no measurements, the lists' order decides
   bool fuse = true;
 };
 
 struct Refusal {
   std::string implementation, reason;
+};
+
+enum class ChoiceReason : std::uint8_t { kOrder, kMeasured, kAsked };
+
+/// Why a node has its implementation.
+struct Choice {
+  ChoiceReason reason = ChoiceReason::kOrder;
+  std::vector<CandidateResult> measured;  // empty where nothing is known
 };
 
 /// One step of the plan: an operation after fusion.
@@ -39,9 +47,10 @@ struct PlanNode {
   std::shared_ptr<const Operation> operation;
   std::vector<int> inputs;  // indices of plan nodes; -1: the graph's input
   Problem problem;
-  bool runs_backward = false;  // something at or below this node is trainable
-  std::string implementation;  // empty for a view
-  std::vector<Refusal> refused;
+  bool runs_backward = false;    // something at or below this node is trainable
+  std::string implementation;    // empty for a view
+  std::vector<Refusal> refused;  // those that would have been taken before it
+  Choice choice;
   double flops = 0;  // forward, whole batch
   MemoryNeed memory;
 };
@@ -54,10 +63,10 @@ struct NamedBytes {
 
 /// What a plan takes, in bytes.
 struct PlanMemory {
-  std::size_t arena = 0;      // activations and their gradients, workspaces, scratchpads
-  std::size_t packed = 0;     // parameters in the implementations' own layouts
-  std::size_t gradients = 0;  // of the parameters
-  std::size_t copy = 0;       // of the parameters, in bf16; on a device
+  std::size_t arena = 0;            // activations and their gradients, workspaces, scratchpads
+  std::size_t packed = 0;           // parameters in the implementations' own layouts
+  std::size_t gradients = 0;        // of the parameters
+  std::size_t copy = 0;             // of the parameters, in bf16; on a device
   std::vector<NamedBytes> largest;  // five of the arena's tensors, the largest first
   std::size_t total() const { return arena + packed + gradients + copy; }
 };
@@ -113,6 +122,11 @@ class Plan {
   /// node by node, because the arena reuses memory; `loss` has to fill diff_logits() from logits() as in the step
   /// itself.
   std::string find_non_finite(const ImageBatch& images, const Step& step, const std::function<void()>& loss);
+
+  /// forward(), showing every node's result while it is there, in the device's memory: the arena reuses it. A view
+  /// shows nothing.
+  void observe(const ImageBatch& images, const Step& step,
+               const std::function<void(const PlanNode& node, const void* dst)>& show);
 
   struct State;  // plan_state.h; for the graph room alone
 

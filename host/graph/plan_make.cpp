@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <functional>
 
-#include <fmt/format.h>
-
 #include "host/graph/arena_plan.h"
+#include "host/graph/choice.h"
 #include "host/graph/fusion.h"
 #include "host/graph/plan_state.h"
 #include "host/runtime/error.h"
@@ -15,20 +14,6 @@ namespace cudacards {
 namespace {
 
 using State = Plan::State;
-
-std::string_view family_of(ImplChoice choice) {
-  switch (choice) {
-    case ImplChoice::kHand:
-      return "hand";
-    case ImplChoice::kVendor:
-      return "vendor";
-    case ImplChoice::kReference:
-      return "reference";
-    case ImplChoice::kAuto:
-      break;
-  }
-  return "";
-}
 
 std::vector<PlanValue> make_values(const Graph& graph, const std::vector<FusedStep>& steps,
                                    const PlanOptions& options) {
@@ -90,30 +75,6 @@ PlanNode make_node(const Graph& graph, const FusedStep& step, std::size_t index,
   node.runs_backward = result.needs_gradient && !step.operation->is_view();
   node.flops = step.operation->flops(src_shapes);
   return node;
-}
-
-std::unique_ptr<Kernel> choose(PlanNode& node, ImplChoice choice) {
-  const std::string_view family = family_of(choice);
-  const auto all = node.operation->implementations(node.problem.target.kind);
-  std::vector<const Implementation*> ordered;
-  for (const auto& implementation : all) ordered.push_back(&implementation);
-  std::stable_partition(ordered.begin(), ordered.end(), [&](const auto* i) { return i->family == family; });
-
-  for (const Implementation* implementation : ordered) {
-    if (choice == ImplChoice::kReference && implementation->family != family) break;
-    const Verdict verdict = implementation->supports(*node.operation, node.problem);
-    if (!verdict) {
-      node.refused.push_back({std::string(implementation->name), verdict.reason()});
-      continue;
-    }
-    auto kernel = implementation->make(*node.operation, node.problem);
-    node.implementation = implementation->name;
-    node.memory = kernel->memory();
-    return kernel;
-  }
-  std::string reasons;
-  for (const auto& refusal : node.refused) reasons += fmt::format("; {}: {}", refusal.implementation, refusal.reason);
-  throw Error(fmt::format("{}: no implementation on this device{}", node.name, reasons));
 }
 
 // Time: node i runs forward at i, the loss at n, node i backward at 2n - i. Everything ends at 2n + 1.
@@ -268,18 +229,10 @@ void bind_tensors(State& state) {
 
 /// Fused and chosen, without memory.
 std::unique_ptr<State> make_state(const Graph& graph, const PlanOptions& options) {
-  CUDACARDS_CHECK(options.batch > 0);
-  auto state = std::make_unique<State>();
-  state->options = options;
-  state->input_kind = graph.input_kind();
-  const auto steps = fuse_layers(graph, options.fuse);
-  state->values = make_values(graph, steps, options);
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    state->nodes.push_back(make_node(graph, steps[i], i, state->values, options));
-    PlanNode& node = state->nodes.back();
-    state->kernels.push_back(node.operation->is_view() ? nullptr : choose(node, options.impl));
-  }
-  state->bound.resize(steps.size());
+  auto state = make_nodes(graph, options);
+  for (PlanNode& node : state->nodes)
+    state->kernels.push_back(node.operation->is_view() ? nullptr : choose(node, options));
+  state->bound.resize(state->nodes.size());
   return state;
 }
 
@@ -287,8 +240,7 @@ std::unique_ptr<State> make_state(const Graph& graph, const PlanOptions& options
 void add_parameters(PlanMemory& memory, const Graph& graph, const PlanOptions& options) {
   const auto count = static_cast<std::size_t>(Parameters::size_of(graph));
   if (options.mode == Mode::kTrain) memory.gradients = count * sizeof(float);
-  if (options.target.kind != DeviceKind::kCpu && options.precision == DType::kBf16)
-    memory.copy = count * sizeof(Bf16);
+  if (options.target.kind != DeviceKind::kCpu && options.precision == DType::kBf16) memory.copy = count * sizeof(Bf16);
 }
 
 PlanMemory measure_state(State& state, const Graph& graph) {
@@ -298,6 +250,18 @@ PlanMemory measure_state(State& state, const Graph& graph) {
 }
 
 }  // namespace
+
+std::unique_ptr<Plan::State> make_nodes(const Graph& graph, const PlanOptions& options) {
+  CUDACARDS_CHECK(options.batch > 0);
+  auto state = std::make_unique<State>();
+  state->options = options;
+  state->input_kind = graph.input_kind();
+  const auto steps = fuse_layers(graph, options.fuse, options.mode == Mode::kInfer ? Folding::kAll : Folding::kFrozen);
+  state->values = make_values(graph, steps, options);
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    state->nodes.push_back(make_node(graph, steps[i], i, state->values, options));
+  return state;
+}
 
 PlanMemory Plan::measure(const Graph& graph, const PlanOptions& options) {
   return measure_state(*make_state(graph, options), graph);
@@ -321,8 +285,7 @@ Plan Plan::make(const Graph& graph, Parameters& parameters, PlanOptions options,
   planner.take(state->memory);
   state->gradients = DeviceBuffer(device, state->memory.gradients, "the gradients");
   // What lies between two parameters is updated with them, and must be a number.
-  if (!device.is_cpu() && state->gradients.size() > 0)
-    device.fill(state->gradients.data(), 0, state->gradients.size());
+  if (!device.is_cpu() && state->gradients.size() > 0) device.fill(state->gradients.data(), 0, state->gradients.size());
   bind_tensors(*state);
   return Plan(std::move(state));
 }

@@ -67,7 +67,7 @@ struct Plan::State {
   Device* device = nullptr;
   PlanMemory memory;
   DeviceBuffer arena, packed, gradients;
-  std::uint64_t packed_version = 0;  // of the parameters that the packed copies were made from
+  std::uint64_t packed_version = 0;       // of the parameters that the packed copies were made from
   std::unique_ptr<DevicePart> on_device;  // null on the CPU
 
   const PlanValue& input(const PlanNode& node, std::size_t i) const {
@@ -93,6 +93,9 @@ struct Plan::State {
   DeviceStep device_step() const;
   bool is_finite(const void* data, const TensorDesc& desc);
 };
+
+/// Fused, with nothing chosen and nothing placed.
+std::unique_ptr<Plan::State> make_nodes(const Graph& graph, const PlanOptions& options);
 
 /// Writes the tensor input into the plan's own memory, in the plan's precision.
 void copy_input(Device& device, const float* src, const PlanValue& input);

@@ -1,3 +1,4 @@
+#include "host/ops/cpu/implementations.h"
 #include "host/ops/cuda/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
@@ -24,7 +25,7 @@ std::unique_ptr<Operation> BatchNorm::fuse(const Operation& consumer, const Shap
 }
 
 std::span<const Implementation> BatchNorm::implementations(DeviceKind device) const {
-  static const std::array kCpu = {kOnednnBatchNorm, kReferenceBatchNorm};
+  static const std::array kCpu = {kCpuBatchNorm, kOnednnBatchNorm, kReferenceBatchNorm};
   static const std::array kDevice = {kCudaBatchNorm, kCudaReferenceBatchNorm};
   if (device != DeviceKind::kCpu) return kDevice;
   return kCpu;

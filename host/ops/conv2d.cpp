@@ -6,6 +6,8 @@
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
+#include "host/ops/vendor/cublaslt.h"
+#include "host/ops/vendor/cudnn.h"
 #include "host/ops/vendor/onednn.h"
 #include "host/runtime/error.h"
 
@@ -105,8 +107,13 @@ std::unique_ptr<Operation> Conv2d::fuse(const Operation& consumer, const Shape&)
 
 std::span<const Implementation> Conv2d::implementations(DeviceKind device) const {
   static const std::array kCpu = {kOnednnConv2dPool, kOnednnConv2dThenPool, kOnednnConv2d, kReferenceConv2d};
-  static const std::array kDevice = {kCudaConvPool, kCudaPointwise, kCudaDepthwise, kCudaDirectConv2d, kCudaConv2d, kCudaConv2dThenPool, kCudaReferenceConv2d};
-  if (device != DeviceKind::kCpu) return kDevice;
+  static const std::array kCuda = {kCudaConvPool,      kCudaPointwise,      kCudaDepthwise, kCudaDirectConv2d,
+                                   kCudaConv2d,        kCudaConv2dThenPool, kCudnnConv2d,   kCudnnConv2dThenPool,
+                                   kCublasLtPointwise, kCudaReferenceConv2d};
+  static const std::array kEmulated = {kCudaConvPool, kCudaPointwise,      kCudaDepthwise,      kCudaDirectConv2d,
+                                       kCudaConv2d,   kCudaConv2dThenPool, kCudaReferenceConv2d};
+  if (device == DeviceKind::kCuda) return kCuda;
+  if (device == DeviceKind::kEmulated) return kEmulated;
   return kCpu;
 }
 

@@ -5,6 +5,7 @@
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
+#include "host/ops/vendor/cublaslt.h"
 #include "host/ops/vendor/onednn.h"
 #include "host/runtime/error.h"
 
@@ -45,8 +46,10 @@ std::unique_ptr<Operation> Dense::fuse(const Operation& consumer, const Shape&) 
 
 std::span<const Implementation> Dense::implementations(DeviceKind device) const {
   static const std::array kCpu = {kCpuDense, kOnednnDense, kReferenceDense};
-  static const std::array kDevice = {kCudaDense, kCudaReferenceDense};
-  if (device != DeviceKind::kCpu) return kDevice;
+  static const std::array kCuda = {kCudaDense, kCublasLtDense, kCudaReferenceDense};
+  static const std::array kEmulated = {kCudaDense, kCudaReferenceDense};
+  if (device == DeviceKind::kCuda) return kCuda;
+  if (device == DeviceKind::kEmulated) return kEmulated;
   return kCpu;
 }
 

@@ -10,6 +10,8 @@ std::vector<ParameterSpec> Operation::parameters(std::span<const Shape>) const {
 
 double Operation::flops(std::span<const Shape>) const { return 0; }
 
+std::optional<ErrorScales> Operation::error_scales(std::span<const Shape>) const { return std::nullopt; }
+
 std::unique_ptr<Operation> Operation::fuse(const Operation&, const Shape&) const { return nullptr; }
 
 }  // namespace cudacards

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "host/ops/error_scale.h"
 #include "host/ops/image_batch.h"
 #include "host/ops/tensor.h"
 #include "host/runtime/device_kind.h"
@@ -46,7 +47,8 @@ struct Problem {
   bool diff_parameters_wanted = false;  // false when the layer is frozen
   int node = 0;                         // the first layer's index in the graph: the lane of this node's random numbers
   int threads = 1;
-  Target target;  // what it will run on: kind, architecture, table of kernels
+  bool tf32 = false;  // fp32 factors may be rounded to tf32 before they are multiplied
+  Target target;      // what it will run on: kind, architecture, table of kernels
 };
 
 /// Memory that the plan provides for a kernel, in bytes, where the kernel runs. Every region is 64-byte aligned.
@@ -131,11 +133,16 @@ class Operation {
   virtual std::string_view kind() const = 0;
   /// The stem of automatic layer names: "conv2d", "max_pooling2d", "dense".
   virtual std::string_view stem() const = 0;
+  /// All that decides results and speed besides the shapes, in words: "32 of 3x3 step 1x1 same ...". Measurements are
+  /// filed under it, so that an operation with error_scales() and options has to give it.
+  virtual std::string options_text() const { return ""; }
   virtual Shape infer_shape(std::span<const Shape> src) const = 0;
   virtual std::vector<ParameterSpec> parameters(std::span<const Shape> src) const;
   /// Of one forward pass; multiply-adds count as two. Backward is counted by the plan (twice this where both gradients
   /// are taken).
   virtual double flops(std::span<const Shape> src) const;
+  /// Null: nothing is known, and implementations are not measured against each other.
+  virtual std::optional<ErrorScales> error_scales(std::span<const Shape> src) const;
   /// Ordered by preference; the last supports everything.
   virtual std::span<const Implementation> implementations(DeviceKind device) const = 0;
   /// True where dst has the bytes of src in another shape: the plan gives both the same memory and runs nothing.

@@ -21,6 +21,7 @@ class Rescale final : public Operation {
 
   std::string_view kind() const override { return "Rescaling"; }
   std::string_view stem() const override { return "rescaling"; }
+  std::string options_text() const override;
   Shape infer_shape(std::span<const Shape> src) const override;
   std::span<const Implementation> implementations(DeviceKind device) const override;
 };
@@ -64,7 +65,9 @@ class Conv2d final : public Operation {
 
   std::string_view kind() const override { return has_one_filter_a_group() ? "DepthwiseConv2D" : "Conv2D"; }
   std::string_view stem() const override { return has_one_filter_a_group() ? "depthwise_conv2d" : "conv2d"; }
+  std::string options_text() const override;
   Shape infer_shape(std::span<const Shape> src) const override;
+  std::optional<ErrorScales> error_scales(std::span<const Shape> src) const override;
   std::vector<ParameterSpec> parameters(std::span<const Shape> src) const override;
   double flops(std::span<const Shape> src) const override;
   std::span<const Implementation> implementations(DeviceKind device) const override;
@@ -83,7 +86,9 @@ class MaxPool2d final : public Operation {
   Pool2dProblem problem(const Shape& src) const;
   std::string_view kind() const override { return "MaxPooling2D"; }
   std::string_view stem() const override { return "max_pooling2d"; }
+  std::string options_text() const override;
   Shape infer_shape(std::span<const Shape> src) const override;
+  std::optional<ErrorScales> error_scales(std::span<const Shape> src) const override;
   std::span<const Implementation> implementations(DeviceKind device) const override;
 };
 
@@ -93,6 +98,7 @@ class GlobalAveragePool2d final : public Operation {
   std::string_view kind() const override { return "GlobalAveragePooling2D"; }
   std::string_view stem() const override { return "global_average_pooling2d"; }
   Shape infer_shape(std::span<const Shape> src) const override;
+  std::optional<ErrorScales> error_scales(std::span<const Shape> src) const override;
   double flops(std::span<const Shape> src) const override;
   std::span<const Implementation> implementations(DeviceKind device) const override;
 };
@@ -117,7 +123,9 @@ class Dense final : public Operation {
 
   std::string_view kind() const override { return "Dense"; }
   std::string_view stem() const override { return "dense"; }
+  std::string options_text() const override;
   Shape infer_shape(std::span<const Shape> src) const override;
+  std::optional<ErrorScales> error_scales(std::span<const Shape> src) const override;
   std::vector<ParameterSpec> parameters(std::span<const Shape> src) const override;
   double flops(std::span<const Shape> src) const override;
   std::span<const Implementation> implementations(DeviceKind device) const override;
@@ -132,7 +140,9 @@ class ActivationLayer final : public Operation {
 
   std::string_view kind() const override { return "Activation"; }
   std::string_view stem() const override { return name_of(activation); }
+  std::string options_text() const override;
   Shape infer_shape(std::span<const Shape> src) const override;
+  std::optional<ErrorScales> error_scales(std::span<const Shape> src) const override;
   std::span<const Implementation> implementations(DeviceKind device) const override;
 };
 
@@ -142,6 +152,7 @@ class Softmax final : public Operation {
   std::string_view kind() const override { return "Softmax"; }
   std::string_view stem() const override { return "softmax"; }
   Shape infer_shape(std::span<const Shape> src) const override;
+  std::optional<ErrorScales> error_scales(std::span<const Shape> src) const override;
   std::span<const Implementation> implementations(DeviceKind device) const override;
 };
 
@@ -155,7 +166,9 @@ class Dropout final : public Operation {
 
   std::string_view kind() const override { return "Dropout"; }
   std::string_view stem() const override { return "dropout"; }
+  std::string options_text() const override;
   Shape infer_shape(std::span<const Shape> src) const override;
+  std::optional<ErrorScales> error_scales(std::span<const Shape> src) const override;
   std::span<const Implementation> implementations(DeviceKind device) const override;
 };
 
@@ -165,6 +178,7 @@ class Add final : public Operation {
   std::string_view kind() const override { return "Add"; }
   std::string_view stem() const override { return "add"; }
   Shape infer_shape(std::span<const Shape> src) const override;
+  std::optional<ErrorScales> error_scales(std::span<const Shape> src) const override;
   std::span<const Implementation> implementations(DeviceKind device) const override;
 };
 
@@ -181,7 +195,9 @@ class BatchNorm final : public Operation {
 
   std::string_view kind() const override { return "BatchNormalization"; }
   std::string_view stem() const override { return "batch_normalization"; }
+  std::string options_text() const override;
   Shape infer_shape(std::span<const Shape> src) const override;
+  std::optional<ErrorScales> error_scales(std::span<const Shape> src) const override;
   std::vector<ParameterSpec> parameters(std::span<const Shape> src) const override;
   std::span<const Implementation> implementations(DeviceKind device) const override;
   std::unique_ptr<Operation> fuse(const Operation& consumer, const Shape& dst) const override;

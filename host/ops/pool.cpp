@@ -5,6 +5,7 @@
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
+#include "host/ops/vendor/cudnn.h"
 #include "host/ops/vendor/onednn.h"
 #include "host/runtime/error.h"
 
@@ -37,8 +38,10 @@ Shape MaxPool2d::infer_shape(std::span<const Shape> src) const {
 
 std::span<const Implementation> MaxPool2d::implementations(DeviceKind device) const {
   static const std::array kCpu = {kCpuMaxPool, kReferenceMaxPool};
-  static const std::array kDevice = {kCudaMaxPool, kCudaReferenceMaxPool};
-  if (device != DeviceKind::kCpu) return kDevice;
+  static const std::array kCuda = {kCudaMaxPool, kCudnnMaxPool, kCudaReferenceMaxPool};
+  static const std::array kEmulated = {kCudaMaxPool, kCudaReferenceMaxPool};
+  if (device == DeviceKind::kCuda) return kCuda;
+  if (device == DeviceKind::kEmulated) return kEmulated;
   return kCpu;
 }
 
@@ -53,8 +56,10 @@ double GlobalAveragePool2d::flops(std::span<const Shape> src) const {
 
 std::span<const Implementation> GlobalAveragePool2d::implementations(DeviceKind device) const {
   static const std::array kCpu = {kOnednnGlobalAveragePool, kReferenceGlobalAveragePool};
-  static const std::array kDevice = {kCudaGlobalAveragePool, kCudaReferenceGlobalAveragePool};
-  if (device != DeviceKind::kCpu) return kDevice;
+  static const std::array kCuda = {kCudaGlobalAveragePool, kCudnnGlobalAveragePool, kCudaReferenceGlobalAveragePool};
+  static const std::array kEmulated = {kCudaGlobalAveragePool, kCudaReferenceGlobalAveragePool};
+  if (device == DeviceKind::kCuda) return kCuda;
+  if (device == DeviceKind::kEmulated) return kEmulated;
   return kCpu;
 }
 

@@ -7,6 +7,7 @@
 // of work that was begun earlier.
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,6 +20,14 @@ namespace cudacards {
 
 struct DeviceMemory {
   std::size_t free = 0, total = 0;  // bytes
+};
+
+/// What kernels have done, where it can be counted: memory requests in 32-byte sectors of global and wavefronts of shared
+/// memory, made and needed at least (kernels/simt/emulator/counters.h).
+struct WorkCounts {
+  std::uint64_t launches = 0, accesses = 0, sectors = 0, sectors_needed = 0, wavefronts = 0, wavefronts_needed = 0;
+  WorkCounts& operator+=(const WorkCounts& other);
+  friend WorkCounts operator-(const WorkCounts& a, const WorkCounts& b);
 };
 
 /// A point in the order of work.
@@ -73,6 +82,13 @@ class Device {
   virtual std::unique_ptr<Event> make_event() = 0;
   /// What `body` launches, copies and fills is kept and not done. It must not allocate, download or synchronise.
   virtual std::unique_ptr<CapturedWork> capture(const std::function<void()>& body) = 0;
+
+  /// For the device's own tools: what is done between the two is what they record. Nothing on the CPU; the emulator
+  /// counts in between.
+  virtual void start_profiler() {}
+  virtual void stop_profiler() {}
+  /// All so far; zero where nothing counts.
+  virtual WorkCounts counts() const { return {}; }
 
  protected:
   Device(const Target& target, std::string name) : target_(target), name_(std::move(name)) {}

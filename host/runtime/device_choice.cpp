@@ -1,6 +1,5 @@
 #include "host/runtime/device_choice.h"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <charconv>
@@ -9,30 +8,26 @@
 #include "host/runtime/did_you_mean.h"
 #include "host/runtime/emulated_device.h"
 #include "host/runtime/error.h"
+#include "host/runtime/shared_library.h"
 
 namespace cudacards {
 namespace {
-
-struct CloseLibrary {
-  void operator()(void* library) const { dlclose(library); }
-};
 
 // The part of the CUDA driver's interface (cuda.h) that lists devices. Loaded by name, so that no build and no start
 // needs a driver.
 class Driver {
  public:
-  Driver() : library_(dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL)) {
-    if (!library_) return;
-    load(init, "cuInit");
-    load(driver_version, "cuDriverGetVersion");
-    load(device_count, "cuDeviceGetCount");
-    load(device_name, "cuDeviceGetName");
-    load(device_memory, "cuDeviceTotalMem_v2");
-    load(device_attribute, "cuDeviceGetAttribute");
-    load(error_text, "cuGetErrorString");
+  Driver() : library_(SharedLibrary::open({"libcuda.so.1"})) {
+    library_.load(init, "cuInit");
+    library_.load(driver_version, "cuDriverGetVersion");
+    library_.load(device_count, "cuDeviceGetCount");
+    library_.load(device_name, "cuDeviceGetName");
+    library_.load(device_memory, "cuDeviceTotalMem_v2");
+    library_.load(device_attribute, "cuDeviceGetAttribute");
+    library_.load(error_text, "cuGetErrorString");
   }
 
-  bool is_loaded() const { return library_ != nullptr; }
+  bool is_loaded() const { return library_.is_loaded(); }
   bool is_complete() const {
     return init && driver_version && device_count && device_name && device_memory && device_attribute && error_text;
   }
@@ -52,11 +47,7 @@ class Driver {
   int (*error_text)(int error, const char** text) = nullptr;
 
  private:
-  template <class Function>
-  void load(Function& function, const char* name) {
-    function = reinterpret_cast<Function>(dlsym(library_.get(), name));
-  }
-  std::unique_ptr<void, CloseLibrary> library_;
+  SharedLibrary library_;
 };
 
 constexpr int kComputeCapabilityMajor = 75;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR

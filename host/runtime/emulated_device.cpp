@@ -91,6 +91,13 @@ class EmulatedDevice final : public Device {
     return std::make_unique<EmulatedCapture>(machine_, machine_.end_capture());
   }
 
+  void start_profiler() override { machine_.set_counting(true); }
+  void stop_profiler() override { machine_.set_counting(false); }
+  WorkCounts counts() const override {
+    const EmulatedCounts c = machine_.counts();
+    return {c.launches, c.accesses, c.sectors, c.sectors_needed, c.wavefronts, c.wavefronts_needed};
+  }
+
  private:
   const EmulatedMachine& machine_;
 };

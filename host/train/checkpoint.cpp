@@ -7,13 +7,12 @@
 
 #include "host/runtime/error.h"
 #include "host/runtime/finite.h"
+#include "host/runtime/listed.h"
 #include "host/train/checkpoint_metadata.h"
 #include "weights/json_string.h"
 
 namespace cudacards {
 namespace {
-
-constexpr std::size_t kListed = 8;  // names in a message before "and N more"
 
 constexpr std::string_view kMoment1 = "optimizer/moment1/";
 constexpr std::string_view kMoment2 = "optimizer/moment2/";
@@ -52,15 +51,6 @@ void append_tensor(std::vector<TensorView>& tensors, const std::string& path, st
                             path, name));
   }
   tensors.push_back(float_tensor(std::move(name), p.spec.shape.sizes(), values));
-}
-
-/// The names in front, and how many more there are.
-std::string listed(const std::vector<std::string>& names) {
-  const std::size_t shown = std::min(names.size(), kListed);
-  std::string text =
-      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
-  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
-  return text;
 }
 
 /// What differs between the tensors of a file and those that are wanted, as one Error.

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "host/graph/parameters.h"
+#include "host/ops/tuning_table.h"
 #include "host/train/run_config.h"
 #include "weights/safetensors.h"
 
@@ -64,7 +65,8 @@ struct Checkpoint {
   RunConfig config;                  // effective; arch and image_size describe the model
   std::vector<std::string> classes;  // names, in the order of the logits
   Preprocessing preprocessing;
-  TrainState state;  // in `best`: of the moment when it was the best, so best_* are these weights' figures
+  TuningTable choices;  // what its plan has chosen by; no entries: by the lists' order
+  TrainState state;     // in `best`: of the moment when it was the best, so best_* are these weights' figures
 };
 
 /// moment1, moment2 (empty for SGD) and average (empty without EMA) are laid out as Parameters::values().

@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "host/runtime/error.h"
+#include "host/train/tuning_file.h"
 #include "weights/json_string.h"
 
 namespace cudacards {
@@ -20,6 +21,7 @@ using Metadata = std::map<std::string, std::string>;
 constexpr const char* kFormatKey = "format";
 constexpr const char* kFormat = "cudacards-checkpoint-1";
 constexpr const char* kContentsKey = "contents";
+constexpr const char* kChoicesKey = "choices";
 constexpr const char* kResume = "resume";
 constexpr const char* kInference = "inference";
 
@@ -121,6 +123,14 @@ std::vector<std::string> classes_from_json(const Reader& reader) {
   return classes;
 }
 
+/// Absent where the lists' order decides.
+TuningTable choices_from_json(const Reader& reader, const Metadata& metadata) {
+  if (!metadata.contains(kChoicesKey)) return {};
+  std::optional<TuningTable> choices = tuning_from_json(reader.text(kChoicesKey));
+  if (!choices) reader.refuse(kChoicesKey, "is no list of measurements");
+  return *std::move(choices);
+}
+
 }  // namespace
 
 std::map<std::string, std::string> to_metadata(const Checkpoint& checkpoint, CheckpointKind kind) {
@@ -135,6 +145,7 @@ std::map<std::string, std::string> to_metadata(const Checkpoint& checkpoint, Che
       {"image_height", to_exact_text(checkpoint.config.image_size)},
       {"image_width", to_exact_text(checkpoint.config.image_size)},
   };
+  if (!checkpoint.choices.entries.empty()) metadata.emplace(kChoicesKey, to_json(checkpoint.choices));
   visit_numbers(checkpoint, [&metadata](const char* key, auto value) { metadata.emplace(key, to_exact_text(value)); });
   return metadata;
 }
@@ -149,6 +160,7 @@ Checkpoint checkpoint_from_metadata(const std::map<std::string, std::string>& me
     throw Error(error.what());  // it is the file that is wrong, not what the person asked for
   }
   checkpoint.classes = classes_from_json(reader);
+  checkpoint.choices = choices_from_json(reader, metadata);
   checkpoint.preprocessing.resize = reader.text("preprocessing.resize");
   visit_numbers(checkpoint, [&reader](const char* key, auto& value) { reader.number(key, value); });
   return checkpoint;

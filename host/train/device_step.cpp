@@ -68,7 +68,7 @@ class DeviceStepOfTraining final : public TrainingStep {
   void run(const Batch& batch, std::uint64_t number, float rate) override {
     plan_.prepare();
     send(batch, number, rate);
-    if (number_of_steps_++ == 0 || replay_ == Replay::kCallByCall) {
+    if (number_of_steps_++ == 0 || replay_ == Replay::kCallByCall || range_listener() != nullptr) {
       step();
     } else {
       if (!graph_) graph_ = device_.capture([&] { step(); });
@@ -219,6 +219,7 @@ class DeviceStepOfTraining final : public TrainingStep {
   }
 
   void add_metrics() {
+    const ProfilerRange range("metrics");
     const MetricsArgs args = {.row_loss = row_loss_.as<float>().data(),
                               .label_rank = label_rank_.as<std::int32_t>().data(),
                               .rows = &head()->rows,

@@ -66,8 +66,8 @@ EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std:
   for (std::int64_t i = 0; i < loader.batches(); ++i) {
     const Batch& data = loader.batch(0, i);
     plan.forward(data.images, Step{.training = false});
-    const SoftmaxLossResult part =
-        softmax_loss(plan.read_logits(), data.labels.data(), batch, data.rows, class_count, 0.0f, nullptr, winners.data());
+    const SoftmaxLossResult part = softmax_loss(plan.read_logits(), data.labels.data(), batch, data.rows, class_count,
+                                                0.0f, nullptr, winners.data());
     sum.loss_sum += part.loss_sum;
     sum.correct += part.correct;
     sum.correct_top5 += part.correct_top5;

@@ -3,6 +3,7 @@
 
 #include "host/ops/softmax_loss.h"
 #include "host/runtime/finite.h"
+#include "host/runtime/profiler_range.h"
 #include "host/train/training_step.h"
 
 namespace cudacards {
@@ -22,6 +23,7 @@ class HostStep final : public TrainingStep {
       diverged_ = number;
       return;
     }
+    const ProfilerRange range("optimizer");
     optimizer_step(config_.optimizer, segments_, rate, number, values_.parameters.values(), plan_.gradients(),
                    values_.moment1, values_.moment2, values_.average, config_.ema_decay);
     values_.parameters.touch();
@@ -55,6 +57,7 @@ class HostStep final : public TrainingStep {
   Step step_of(std::uint64_t number) const { return {.training = true, .seed = config_.seed, .number = number}; }
 
   SoftmaxLossResult loss_of(const Batch& batch) {
+    const ProfilerRange range("loss");
     const Shape& logits = plan_.nodes().back().problem.dst.shape;
     return softmax_loss(plan_.logits(), batch.labels.data(), config_.batch, batch.rows, logits[1],
                         config_.label_smoothing, plan_.diff_logits());
@@ -63,6 +66,7 @@ class HostStep final : public TrainingStep {
   // Costs one read of the gradients, about 1 ms for 13 M; a step that would spoil the parameters is caught before it
   // does.
   bool is_finite(const SoftmaxLossResult& loss) {
+    const ProfilerRange range("check of the gradients");
     const auto gradients = plan_.gradients();
     return std::isfinite(loss.loss_sum) &&
            all_finite(gradients.data(), DType::kF32, static_cast<std::int64_t>(gradients.size()));

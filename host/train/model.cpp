@@ -27,21 +27,23 @@ void require_whole(const SafetensorsFile& file, const Graph& graph) {
 Model Model::load(const std::string& checkpoint, const ModelOptions& options) {
   const SafetensorsFile file = SafetensorsFile::open(checkpoint);
   const Checkpoint info = read_checkpoint(file);
-  const int size = info.config.image_size;
   Model model;
   model.arch_ = info.config.arch;
   model.classes_ = info.classes;
-  model.graph_ = std::make_unique<Graph>(
-      build_model(model.arch_, {.height = size, .width = size, .classes = static_cast<int>(info.classes.size())}));
+  model.graph_ =
+      std::make_unique<Graph>(build_model(model.arch_, model_spec(info.config, static_cast<int>(info.classes.size()))));
   require_whole(file, *model.graph_);
   model.parameters_ = std::make_unique<Parameters>(*model.graph_);
   check_preprocessing(file, info, *model.graph_);
   load_parameters(file, *model.parameters_);
+  options.impl.check(*model.graph_);
   model.device_ = std::make_unique<OpenDevice>(options.device);
-  const PlanOptions plan = {.batch = options.batch,
-                            .precision = options.precision.value_or(info.config.precision),
-                            .mode = Mode::kInfer,
-                            .impl = options.impl};
+  PlanOptions plan = {.batch = options.batch,
+                      .target = (*model.device_)->target(),
+                      .precision = options.precision.value_or(info.config.precision),
+                      .mode = Mode::kInfer,
+                      .impl = options.impl};
+  plan.tuning = tuning_for(*model.graph_, plan, **model.device_, options.tune);
   model.plan_ = std::make_unique<Plan>(Plan::make(*model.graph_, *model.parameters_, plan, **model.device_));
   return model;
 }

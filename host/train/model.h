@@ -10,17 +10,20 @@
 #include "host/graph/parameters.h"
 #include "host/graph/plan.h"
 #include "host/runtime/device_choice.h"
+#include "host/train/tuning.h"
 
 namespace cudacards {
 
 struct ModelOptions {
   int batch = 32;
   std::optional<DType> precision;  // default: the one that it was trained and validated in
-  ImplChoice impl = ImplChoice::kAuto;
+  ImplRules impl;
+  Tune tune = Tune::kAuto;
   DeviceChoice device;
 };
 
-/// Graph, parameters and inference plan of one checkpoint. Movable; the plan refers to the parameters and the device beside it.
+/// Graph, parameters and inference plan of one checkpoint. Movable; the plan refers to the parameters and the device
+/// beside it.
 class Model {
  public:
   static Model load(const std::string& checkpoint, const ModelOptions& options);

@@ -19,7 +19,6 @@
 #include "host/runtime/error.h"
 #include "host/runtime/utf8.h"
 #include "host/train/words.h"
-#include "models/registry.h"
 
 namespace cudacards {
 namespace {
@@ -37,6 +36,12 @@ void visit_fields(Config& c, Visitor&& visit) {
   visit("data", "valid", c.data_valid);
   visit("data", "test", c.data_test);
   visit("data", "image_size", c.image_size);
+
+  visit("model", "dropout", c.dropout);
+  visit("model", "input_range", c.input_range);
+  visit("model", "width", c.width);
+  visit("model", "head", c.head);
+  visit("model", "weights", c.weights);
 
   visit("training", "epochs", c.epochs);
   visit("training", "batch", c.batch);
@@ -71,6 +76,7 @@ void visit_fields(Config& c, Visitor&& visit) {
   visit("machine", "device", c.device);
   visit("machine", "precision", c.precision);
   visit("machine", "impl", c.impl);
+  visit("machine", "tune", c.tune);
   visit("machine", "threads", c.threads);
 }
 
@@ -97,6 +103,8 @@ template <class T>
 std::string to_value(const T& value) {
   if constexpr (std::is_same_v<T, std::string>) {
     return quoted(value);
+  } else if constexpr (std::is_same_v<T, ImplRules>) {
+    return quoted(value.to_string());
   } else if constexpr (std::is_enum_v<T>) {
     return quoted(word_of(value));
   } else if constexpr (std::is_same_v<T, float>) {
@@ -124,6 +132,12 @@ class Reader {
   static void read(const std::string& key, const toml::node& node, std::string& field) {
     if (!node.is_string()) refuse(key, node, "text in quotes");
     field = **node.as_string();
+  }
+  static void read(const std::string& key, const toml::node& node, ImplRules& field) {
+    std::string text;
+    read(key, node, text);
+    field = ImplRules();
+    field.add(text, key);
   }
   static void read(const std::string& key, const toml::node& node, float& field) {
     if (!node.is_number()) refuse(key, node, "a number");
@@ -199,6 +213,8 @@ void apply_notebook(RunConfig& c) {
   c.epochs = 10;
   c.batch = 32;
   c.image_size = 224;
+  c.dropout = 0.5f;
+  c.input_range = InputRange::kUnit;
   c.optimizer = {};  // Keras' Adam
   c.rate = 1e-3f;
   c.schedule = ScheduleKind::kConstant;
@@ -208,6 +224,18 @@ void apply_notebook(RunConfig& c) {
   c.augment = {};
   c.precision = DType::kF32;
   c.seed = 1234;
+}
+
+// Without this the MLP never leaves the constant answer: its 150,528 inputs of the notebook are all positive, so that a
+// few steps of 1e-3 turn every hidden unit off for good. It sees no neighbourhood, so small pictures lose it nothing.
+void adapt_best_to_mlp(RunConfig& c) {
+  c.image_size = 64;
+  c.input_range = InputRange::kCentred;
+  c.dropout = 0.2f;
+  c.rate = 3e-4f;
+  c.augment.rotation_degrees = 8;
+  c.augment.scale = 0.1f;
+  c.augment.shift = 0.05f;
 }
 
 void apply_best(RunConfig& c) {
@@ -228,6 +256,7 @@ void apply_best(RunConfig& c) {
                .contrast = 0.2f};
   const bool multiplies_bf16 = c.device != DeviceKind::kCpu || cpu_has_bf16();  // kernels are for sm_80 and later
   c.precision = multiplies_bf16 ? DType::kBf16 : DType::kF32;
+  if (c.arch == "mlp") adapt_best_to_mlp(c);
 }
 
 }  // namespace
@@ -281,12 +310,24 @@ RunConfig run_config_from_toml(const std::string& text, const std::string& where
   return config;
 }
 
-PlanOptions plan_options(const RunConfig& config, const Target& target) {
+ModelSpec model_spec(const RunConfig& config, int classes) {
+  return {.height = config.image_size,
+          .width = config.image_size,
+          .classes = classes,
+          .dropout = config.dropout,
+          .input_range = config.input_range,
+          .width_multiplier = config.width,
+          .head = config.head};
+}
+
+PlanOptions plan_options(const RunConfig& config, const Target& target,
+                         const std::shared_ptr<const TuningTable>& tuning) {
   return {.batch = config.batch,
           .target = target,
           .precision = config.precision,
           .mode = Mode::kTrain,
-          .impl = config.impl};
+          .impl = config.impl,
+          .tuning = tuning};
 }
 
 void validate(const RunConfig& c) {
@@ -294,7 +335,7 @@ void validate(const RunConfig& c) {
   if (by_parts && !c.data.empty())
     throw UsageError("the data are given as one folder and as --train, --valid or --test: use one way");
   if (by_parts && c.data_train.empty()) throw UsageError("--valid or --test without --train: nothing to learn from");
-  for (const std::string* path : {&c.data, &c.data_train, &c.data_valid, &c.data_test, &c.out}) {
+  for (const std::string* path : {&c.data, &c.data_train, &c.data_valid, &c.data_test, &c.out, &c.weights}) {
     if (!is_utf8(*path))
       throw UsageError(
           fmt::format("the path {} is not UTF-8: a run's configuration could not keep it", printable(*path)));
@@ -302,8 +343,9 @@ void validate(const RunConfig& c) {
   check(c.seed <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()), "seed",
         fmt::format("{}", c.seed), "below 2^63, what a TOML file can hold");
   check(c.image_size >= 8 && c.image_size <= 4096, "image size", fmt::format("{}", c.image_size), "from 8 to 4096");
-  // The arch's name, and that its layers fit this size.
-  (void)build_model(c.arch, {.height = c.image_size, .width = c.image_size});
+  check_below_one("dropout", c.dropout);
+  // The arch's name, that it has this width and head, that its layers fit this size, and the nodes' names.
+  c.impl.check(build_model(c.arch, model_spec(c, default_classes(c.head))));
   check_at_least("epochs", c.epochs, 1);
   check(c.batch >= 1 && c.batch <= 65536, "batch", fmt::format("{}", c.batch), "from 1 to 65536");
   check_at_least("patience", c.patience, 0);

@@ -9,6 +9,8 @@
 #include "host/data/augment.h"
 #include "host/graph/plan.h"
 #include "host/ops/optimizer.h"
+#include "host/train/tuning.h"
+#include "models/registry.h"
 
 namespace cudacards {
 
@@ -22,6 +24,12 @@ struct RunConfig {
   std::string data_train, data_valid, data_test;
   std::string out;  // run folder; empty: runs/<arch>-<n>
   int image_size = 224;
+  float dropout = 0.5f;  // of every dropout layer
+  InputRange input_range = InputRange::kUnit;
+  // of the models that have them
+  float width = 1.0f;  // multiplier of the channels
+  Head head = Head::kLinear;
+  std::string weights;  // a weights file to start from; empty: random
   // how long
   int epochs = 40;
   int batch = 32;
@@ -40,8 +48,9 @@ struct RunConfig {
   // machine
   DType precision = DType::kF32;
   DeviceKind device = DeviceKind::kCpu;
-  ImplChoice impl = ImplChoice::kAuto;
-  int threads = 0;  // 0: one a core; the effective count is stored
+  ImplRules impl;
+  Tune tune = Tune::kAuto;  // the effective one is stored
+  int threads = 0;          // 0: one a core; the effective count is stored
   std::uint64_t seed = 1234;
 };
 
@@ -58,8 +67,12 @@ void apply_toml(RunConfig& config, const std::string& text, const std::string& w
 /// The text's preset for the text's arch, then the text's other fields on top.
 RunConfig run_config_from_toml(const std::string& text, const std::string& where);
 
-/// How the run's model is planned for training.
-PlanOptions plan_options(const RunConfig& config, const Target& target = {});
+/// What the run's model is built from.
+ModelSpec model_spec(const RunConfig& config, int classes);
+
+/// How the run's model is planned for training, by measurements where there are some.
+PlanOptions plan_options(const RunConfig& config, const Target& target = {},
+                         const std::shared_ptr<const TuningTable>& tuning = nullptr);
 
 /// Throws UsageError for values that cannot be (batch 0, rate -1, ...).
 void validate(const RunConfig& config);

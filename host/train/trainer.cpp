@@ -14,11 +14,13 @@
 #include "host/runtime/threads.h"
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
+#include "host/train/initial_weights.h"
 #include "host/train/run_folder.h"
 #include "host/train/schedule.h"
 #include "host/train/training_data.h"
 #include "host/train/training_memory.h"
 #include "host/train/training_step.h"
+#include "host/train/tuning_file.h"
 #include "models/registry.h"
 
 namespace cudacards {
@@ -32,21 +34,21 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 constexpr std::chrono::milliseconds kReportInterval{200};
 
 Graph make_graph(const RunConfig& config, std::size_t classes) {
-  return build_model(config.arch,
-                     {.height = config.image_size, .width = config.image_size, .classes = static_cast<int>(classes)});
+  return build_model(config.arch, model_spec(config, static_cast<int>(classes)));
 }
 
 class Trainer {
  public:
   Trainer(RunConfig config, std::string run, Graph graph, TrainingData data, Device& device, DataPlace place,
-          Progress& progress)
+          std::shared_ptr<const TuningTable> tuning, Progress& progress)
       : config_(std::move(config)),
         run_(std::move(run)),
         data_(std::move(data)),
+        tuning_(std::move(tuning)),
         progress_(progress),
         graph_(std::move(graph)),
         parameters_(graph_),
-        plan_(Plan::make(graph_, parameters_, plan_options(config_), device)),
+        plan_(Plan::make(graph_, parameters_, plan_options(config_, device.target(), tuning_), device)),
         loader_(data_.train,
                 {.batch = config_.batch, .seed = config_.seed, .shuffle = true, .augment = config_.augment}),
         moment1_(values_bytes(), "the optimizer's first moment"),
@@ -79,6 +81,13 @@ class Trainer {
     });  // the file may be ahead of the checkpoint
     progress_.note(fmt::format("resumed {} at epoch {}, step {} of {}", run_, state_.epoch + 1, state_.step_in_epoch,
                                loader_.batches()));
+  }
+
+  void start_from(const InitialWeights& weights) {
+    weights.apply(parameters_);
+    std::ranges::copy(parameters_.values().first(average_.as<float>().size()), average_.as<float>().begin());
+    step_->load();
+    progress_.note(weights.described());
   }
 
   /// A full disk or a folder that cannot be written shows before any work.
@@ -202,7 +211,9 @@ class Trainer {
                          average_.as<float>(), checkpoint());
   }
 
-  Checkpoint checkpoint() const { return {config_, data_.classes, preprocessing_of(graph_), state_}; }
+  Checkpoint checkpoint() const {
+    return {config_, data_.classes, preprocessing_of(graph_), tuning_ ? *tuning_ : TuningTable{}, state_};
+  }
 
   bool averages() const { return average_.size() > 0; }
   std::span<const float> inference_values() { return averages() ? average_.as<float>() : parameters_.values(); }
@@ -238,6 +249,7 @@ class Trainer {
   const RunConfig config_;
   const std::string run_;
   const TrainingData data_;
+  const std::shared_ptr<const TuningTable> tuning_;  // what the plan's choices came from; null: the lists' order
   Progress& progress_;
   const Graph graph_;
   Parameters parameters_;
@@ -255,16 +267,16 @@ class Trainer {
 
 /// Before any of it is taken, and before any picture is decoded. Says where the pictures will be.
 DataPlace plan_memory(const TrainOptions& options, const RunConfig& config, const Graph& graph, const Dataset& dataset,
-                      const Device& device, Progress& progress) {
+                      const Device& device, const std::shared_ptr<const TuningTable>& tuning, Progress& progress) {
   const auto train = static_cast<std::int64_t>(dataset.train.size());
   const auto all = train + static_cast<std::int64_t>(dataset.valid.size());
   std::optional<std::size_t> have = options.memory;
   if (!have) have = device.is_cpu() ? free_memory() : device.memory().free;
   DataPlace place = DataPlace::kResident;
-  TrainingMemory need = training_memory(graph, config, device.is_cpu() ? all : train, device.target());
+  TrainingMemory need = training_memory(graph, config, device.is_cpu() ? all : train, device.target(), tuning);
   if (!device.is_cpu() && need.total() > *have) {
     place = DataPlace::kStreamed;
-    need = training_memory(graph, config, config.batch, device.target());
+    need = training_memory(graph, config, config.batch, device.target(), tuning);
   }
   progress.note(fmt::format("{}memory: {}{}{}", device.is_cpu() ? "" : "device ", to_string(need),
                             have ? fmt::format(" of {} free", mebibytes(*have)) : "",
@@ -279,13 +291,25 @@ DeviceChoice device_of(const TrainOptions& options, const RunConfig& config) {
                                                           : name_of(config.device));
 }
 
+/// A run repeats the choices that it has begun with, whatever has been measured since.
+std::shared_ptr<const TuningTable> choices_for(const Graph& graph, const RunConfig& config, Device& device,
+                                               const Checkpoint* resumed, Progress& progress) {
+  if (resumed != nullptr)
+    return resumed->choices.entries.empty() ? nullptr : std::make_shared<TuningTable>(resumed->choices);
+  return tuning_for(graph, plan_options(config, device.target()), device, config.tune,
+                    [&](const std::string& line) { progress.note(line); });
+}
+
 }  // namespace
 
 TrainResult train(const TrainOptions& options) {
   Progress progress(options.quiet);
   const bool resumes = !options.resume.empty();
-  RunConfig config = resumes ? read_checkpoint(options.resume + "/last.safetensors").config : options.config;
+  const std::optional<Checkpoint> resumed =
+      resumes ? std::optional(read_checkpoint(options.resume + "/last.safetensors")) : std::nullopt;
+  RunConfig config = resumes ? resumed->config : options.config;
   validate(config);
+  config.tune = effective(config.tune, config.device);
   set_threads(config.threads);
   config.threads = threads();
   const OpenDevice device(device_of(options, config));
@@ -295,13 +319,18 @@ TrainResult train(const TrainOptions& options) {
   config.out = folder.path();
   const Dataset dataset = find_training_data(config, progress, options.stop_requested);
   Graph graph = make_graph(config, dataset.classes.size());
-  const DataPlace place = plan_memory(options, config, graph, dataset, *device, progress);
+  std::optional<InitialWeights> weights;
+  if (!resumes && !config.weights.empty()) weights = read_initial_weights(config, graph, dataset.classes);
+  const auto tuning = choices_for(graph, config, *device, resumed ? &*resumed : nullptr, progress);
+  const DataPlace place = plan_memory(options, config, graph, dataset, *device, tuning, progress);
   TrainingData data = decode_training_data(dataset, config, progress, options.stop_requested);
-  Trainer trainer(config, folder.path(), std::move(graph), std::move(data), *device, place, progress);
+  Trainer trainer(config, folder.path(), std::move(graph), std::move(data), *device, place, tuning, progress);
   if (resumes) {
     trainer.resume();
   } else {
+    if (weights) trainer.start_from(*weights);
     write_text_file(folder.path() + "/run.toml", to_toml(config));
+    if (tuning) write_text_file(folder.path() + "/choices.json", to_json(*tuning));
     trainer.save_first();
     folder.keep();
   }

@@ -30,9 +30,9 @@ int largest_batch(const TrainingMemory& need, std::size_t have, const Graph& gra
 
 }  // namespace
 
-TrainingMemory training_memory(const Graph& graph, const RunConfig& config, std::int64_t pictures,
-                               const Target& target) {
-  const PlanMemory plan = Plan::measure(graph, plan_options(config, target));
+TrainingMemory training_memory(const Graph& graph, const RunConfig& config, std::int64_t pictures, const Target& target,
+                               const std::shared_ptr<const TuningTable>& tuning) {
+  const PlanMemory plan = Plan::measure(graph, plan_options(config, target, tuning));
   const auto side = static_cast<std::size_t>(config.image_size);
   return {.plan = plan.arena + plan.packed + plan.copy,
           .parameters = parameter_buffers(config) * plan.gradients,
@@ -51,11 +51,12 @@ void require_memory(const TrainingMemory& need, std::size_t have, const Graph& g
   const int batch = largest_batch(need, have, graph, config, target);
   std::vector<std::string> largest;
   for (const NamedBytes& tensor : need.largest) largest.push_back(tensor.name + " " + mebibytes(tensor.bytes));
-  throw Error(fmt::format("out of {}memory before it begins: the run needs {}, and {} are free; the largest tensors: {}; {}",
-                          target.kind == DeviceKind::kCpu ? "" : "device ", mebibytes(need.total()), mebibytes(have),
-                          fmt::join(largest, ", "),
-                          batch > 0 ? fmt::format("the largest --batch that fits is {}", batch)
-                                    : "no --batch fits: use a smaller --image-size or fewer pictures"));
+  throw Error(
+      fmt::format("out of {}memory before it begins: the run needs {}, and {} are free; the largest tensors: {}; {}",
+                  target.kind == DeviceKind::kCpu ? "" : "device ", mebibytes(need.total()), mebibytes(have),
+                  fmt::join(largest, ", "),
+                  batch > 0 ? fmt::format("the largest --batch that fits is {}", batch)
+                            : "no --batch fits: use a smaller --image-size or fewer pictures"));
 }
 
 }  // namespace cudacards

@@ -13,22 +13,22 @@ namespace cudacards {
 
 /// In bytes.
 struct TrainingMemory {
-  std::size_t plan = 0;        // activations and their gradients, workspaces, packed weights
-  std::size_t parameters = 0;  // with their gradients, the optimizer's moments and the average
-  std::size_t pictures = 0;    // decoded, train and valid; on a device those of train
+  std::size_t plan = 0;             // activations and their gradients, workspaces, packed weights
+  std::size_t parameters = 0;       // with their gradients, the optimizer's moments and the average
+  std::size_t pictures = 0;         // decoded, train and valid; on a device those of train
   std::vector<NamedBytes> largest;  // of the plan's tensors
   std::size_t total() const { return plan + parameters + pictures; }
 };
 
 /// Of the target's memory. `pictures` of image_size x image_size x 3 bytes are kept decoded.
 TrainingMemory training_memory(const Graph& graph, const RunConfig& config, std::int64_t pictures,
-                               const Target& target = {});
+                               const Target& target = {}, const std::shared_ptr<const TuningTable>& tuning = nullptr);
 
 /// "1713.2 MiB (plan 512.3 MiB, ...)".
 std::string to_string(const TrainingMemory& memory);
 
-/// Throws Error where more than `have` bytes are needed: need, have, the largest tensors, and the largest batch that would
-/// fit.
+/// Throws Error where more than `have` bytes are needed: need, have, the largest tensors, and the largest batch that
+/// would fit.
 void require_memory(const TrainingMemory& need, std::size_t have, const Graph& graph, const RunConfig& config,
                     const Target& target = {});
 

@@ -38,8 +38,19 @@ inline const std::vector<std::string>& words_of<DType>() {
   return words;
 }
 template <>
-inline const std::vector<std::string>& words_of<ImplChoice>() {
-  static const std::vector<std::string> words = {"auto", "hand", "vendor", "reference"};
+inline const std::vector<std::string>& words_of<Tune>() {
+  static const std::vector<std::string> words = {"auto", "on", "off"};
+  return words;
+}
+
+template <>
+inline const std::vector<std::string>& words_of<InputRange>() {
+  static const std::vector<std::string> words = {"unit", "centred"};
+  return words;
+}
+template <>
+inline const std::vector<std::string>& words_of<Head>() {
+  static const std::vector<std::string> words = {"linear", "notebook", "notebook-finetune", "imagenet"};
   return words;
 }
 

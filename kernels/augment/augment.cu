@@ -1,6 +1,6 @@
 // dst[n] = normalised(erased(lit(warped(picture)))), picture = pictures[indices[n]], blurred by a pass before (blur.cu)
 //
-//   pictures (D,H,W,3) uint8, transforms (N), dst (N,H,W,3) fp32 or bf16; pieces as in piece.h
+//   pictures (D,H,W,3) uint8, transforms (N), dst (N,H,W,3) fp32 or bf16; pieces as in piece.cuh
 //   thread t: pixels t, t + 256, t + 512, t + 768 of a piece
 //   each: its point in the source -> two rows of two neighbours, 6 bytes each, by two or three aligned words ->
 //   bilinear -> light -> erase -> normalise
@@ -25,6 +25,7 @@
 #include "kernels/augment/blur.h"
 #include "kernels/augment/piece.cuh"
 #include "kernels/augment/rescale.h"
+#include "kernels/base/arrays.h"
 #include "kernels/simt/shared.h"
 
 namespace cudacards {
@@ -197,10 +198,12 @@ Status augment(const PictureBatchProblem& problem, DType type, const AugmentArgs
   if (const Verdict verdict = augment_supports(problem, type); !verdict)
     return Status::failed("augment: " + verdict.reason());
   if (problem.n == 0) return Status::ok();
-  if (args.pictures == nullptr || args.transforms == nullptr || args.dst == nullptr)
-    return Status::failed("augment: pictures, transforms and dst must be given");
-  if (!is_aligned(args.pictures) || !is_aligned(args.blurred) || !is_aligned(args.dst))
-    return Status::failed("augment: pictures, blurred and dst must be 16-byte aligned");
+  if (Status status = check_arrays(
+          "augment",
+          {{"pictures", args.pictures}, {"transforms", args.transforms, alignof(ImageTransform)}, {"dst", args.dst}},
+          {{"blurred", args.blurred}, {"indices", args.indices, 4}});
+      !status)
+    return status;
   if (args.blurred != nullptr) {
     if (Status blurred = blur_pictures(problem, args, stream); !blurred) return blurred;
   }

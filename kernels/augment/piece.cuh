@@ -65,6 +65,4 @@ inline LaunchConfig grid_of_pieces(const PictureBatchProblem& p, Stream stream) 
           .stream = stream};
 }
 
-inline bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
 }  // namespace cudacards

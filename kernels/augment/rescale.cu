@@ -1,6 +1,6 @@
 // dst[n] = pictures[indices[n]] * scale + offset
 //
-//   pictures (D,H,W,3) uint8, dst (N,H,W,3) fp32 or bf16; pieces as in piece.h
+//   pictures (D,H,W,3) uint8, dst (N,H,W,3) fp32 or bf16; pieces as in piece.cuh
 //   thread t, three times:  | 4 bytes at 4 t |  ->  | 16 bytes (bf16: 8) at the same four values |
 //
 // Moves 1 + 4 (1 + 2) bytes a value, each once: the floor. Two operations a value.
@@ -9,6 +9,7 @@
 
 #include "kernels/augment/piece.cuh"
 #include "kernels/augment/rescale.h"
+#include "kernels/base/arrays.h"
 
 namespace cudacards {
 namespace {
@@ -42,9 +43,10 @@ Status rescale(const PictureBatchProblem& problem, DType type, const RescaleArgs
   if (const Verdict verdict = rescale_supports(problem, type); !verdict)
     return Status::failed("rescale: " + verdict.reason());
   if (problem.n == 0) return Status::ok();
-  if (args.pictures == nullptr || args.dst == nullptr) return Status::failed("rescale: pictures and dst must be given");
-  if (!is_aligned(args.pictures) || !is_aligned(args.dst))
-    return Status::failed("rescale: pictures and dst must be 16-byte aligned");
+  if (Status status =
+          check_arrays("rescale", {{"pictures", args.pictures}, {"dst", args.dst}}, {{"indices", args.indices, 4}});
+      !status)
+    return status;
   return type == DType::kF32 ? start<float>(problem, args, stream) : start<__nv_bfloat16>(problem, args, stream);
 }
 

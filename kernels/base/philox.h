@@ -17,6 +17,7 @@ enum class RandomPurpose : std::uint32_t {
   kShuffle = 3,     // counter: (epoch, position)
   kAugment = 4,     // counter: (epoch, picture index, draw)
   kDeck = 6,        // generated decks: (class, picture, draw)
+  kMeasure = 7,     // inputs that implementations are compared on: (0, tensor, element / 4)
 };
 
 struct Random4 {

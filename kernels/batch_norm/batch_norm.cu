@@ -5,12 +5,11 @@
 
 #include <algorithm>
 
+#include "kernels/base/arrays.h"
 #include "kernels/batch_norm/kernels.cuh"
 
 namespace cudacards {
 namespace {
-
-bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
 
 Status checked(const char* function, const BatchNormProblem& problem, DType type) {
   const Verdict verdict = batch_norm_supports(problem, type);
@@ -37,8 +36,20 @@ std::size_t batch_norm_workspace(const BatchNormProblem& problem, DType type) {
 Status batch_norm_training(const BatchNormProblem& problem, DType type, const BatchNormTrainingArgs& args,
                            Stream stream) {
   if (Status status = checked("batch_norm_training", problem, type); !status) return status;
-  if (!is_aligned(args.src) || !is_aligned(args.dst) || !is_aligned(args.workspace))
-    return Status::failed("batch_norm_training: src, dst and workspace must be 16-byte aligned");
+  // The running statistics come in twos: one without the other is a mistake.
+  const void* running_variance = args.running_mean == nullptr ? args.src : args.running_variance;
+  if (Status status = check_arrays("batch_norm_training",
+                                   {{"src", args.src},
+                                    {"dst", args.dst},
+                                    {"workspace", args.workspace},
+                                    {"gamma", args.gamma, 4},
+                                    {"beta", args.beta, 4},
+                                    {"saved_mean", args.saved_mean, 4},
+                                    {"saved_rstd", args.saved_rstd, 4},
+                                    {"running_variance", running_variance, 4}},
+                                   {{"running_mean", args.running_mean, 4}});
+      !status)
+    return status;
   if (Status status = batch_norm_statistics(problem, type, args, stream); !status) return status;
   return batch_norm_normalise(problem, type, BatchNormStatistics::kBatch, args.src,
                               {args.gamma, args.beta, args.saved_mean, args.saved_rstd}, args.dst, stream);
@@ -47,8 +58,14 @@ Status batch_norm_training(const BatchNormProblem& problem, DType type, const Ba
 Status batch_norm_inference(const BatchNormProblem& problem, DType type, const BatchNormInferenceArgs& args,
                             Stream stream) {
   if (Status status = checked("batch_norm_inference", problem, type); !status) return status;
-  if (!is_aligned(args.src) || !is_aligned(args.dst))
-    return Status::failed("batch_norm_inference: src and dst must be 16-byte aligned");
+  if (Status status = check_arrays("batch_norm_inference", {{"src", args.src},
+                                                            {"dst", args.dst},
+                                                            {"gamma", args.gamma, 4},
+                                                            {"beta", args.beta, 4},
+                                                            {"mean", args.mean, 4},
+                                                            {"variance", args.variance, 4}});
+      !status)
+    return status;
   return batch_norm_normalise(problem, type, BatchNormStatistics::kRunning, args.src,
                               {args.gamma, args.beta, args.mean, args.variance}, args.dst, stream);
 }
@@ -56,8 +73,21 @@ Status batch_norm_inference(const BatchNormProblem& problem, DType type, const B
 Status batch_norm_backward(const BatchNormProblem& problem, DType type, const BatchNormBackwardArgs& args,
                            Stream stream) {
   if (Status status = checked("batch_norm_backward", problem, type); !status) return status;
-  if (!is_aligned(args.src) || !is_aligned(args.diff_dst) || !is_aligned(args.diff_src) || !is_aligned(args.workspace))
-    return Status::failed("batch_norm_backward: src, diff_dst, diff_src and workspace must be 16-byte aligned");
+  const bool wants_data = args.diff_src_mode != GradMode::kIgnore;
+  const bool needs_sums =
+      args.diff_parameters_mode != GradMode::kIgnore || (wants_data && args.statistics == BatchNormStatistics::kBatch);
+  if (Status status = check_arrays("batch_norm_backward",
+                                   {{"src", args.src},
+                                    {"diff_dst", args.diff_dst},
+                                    {"diff_src", wants_data ? args.diff_src : args.src},
+                                    {"workspace", needs_sums ? args.workspace : args.src},
+                                    {"gamma", args.gamma, 4},
+                                    {"beta", args.beta, 4},
+                                    {"mean", args.mean, 4},
+                                    {"spread", args.spread, 4}},
+                                   {{"diff_gamma", args.diff_gamma, 4}, {"diff_beta", args.diff_beta, 4}});
+      !status)
+    return status;
   return batch_norm_backward_steps(problem, type, args, stream);
 }
 

@@ -1,7 +1,7 @@
 // g = diff_dst * activation'(y), y = activation((src - mean) * scale + beta) rounded as dst was, scale = gamma * rstd
 // diff_beta = sum g; diff_gamma = rstd * sum g * (src - mean)
-// diff_src = scale * (g - diff_beta / rows - (src - mean) * rstd * diff_gamma / rows), with running statistics scale *
-// g
+// diff_src = scale * (g - diff_beta / rows - (src - mean) * rstd * diff_gamma / rows); with running statistics
+//            scale * g
 //
 //   sums:   a thread a column of 16 bytes (slab.h), two sums a channel in registers, lanes merged in shared memory;
 //           then 16 lanes a channel add up the slabs

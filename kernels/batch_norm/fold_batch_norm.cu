@@ -6,6 +6,7 @@
 // Reads 4 and writes 4 or 2 bytes a weight, once a model (export, or before serving): simple rather than fast. One
 // element a lane because a depthwise filter has nine.
 
+#include "kernels/base/arrays.h"
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/simt/launch.h"
 #include "kernels/simt/numeric.h"
@@ -53,6 +54,17 @@ Verdict fold_batch_norm_supports(const FoldBatchNormProblem& problem, DType type
 Status fold_batch_norm(const FoldBatchNormProblem& problem, DType type, const FoldBatchNormArgs& args, Stream stream) {
   if (const Verdict verdict = fold_batch_norm_supports(problem, type); !verdict)
     return Status::failed("fold_batch_norm: " + verdict.reason());
+  if (Status status = check_arrays("fold_batch_norm",
+                                   {{"weights", args.weights, 4},
+                                    {"gamma", args.gamma, 4},
+                                    {"beta", args.beta, 4},
+                                    {"mean", args.mean, 4},
+                                    {"variance", args.variance, 4},
+                                    {"folded_weights", args.folded_weights, static_cast<int>(size_of(type))},
+                                    {"folded_bias", args.folded_bias, 4}},
+                                   {{"bias", args.bias, 4}});
+      !status)
+    return status;
   return type == DType::kF32 ? start<float>(problem, args, stream) : start<__nv_bfloat16>(problem, args, stream);
 }
 

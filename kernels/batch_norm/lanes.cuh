@@ -138,6 +138,9 @@ __device__ __forceinline__ void store_partial(const BatchNormProblem& p, const S
 
 constexpr int kFinishColumns = 32, kFinishLanes = 16, kFinishThreads = kFinishColumns * kFinishLanes;
 
+/// Slabs that a lane has on their way from memory at once: merged one after the other they would cost a trip each.
+constexpr int kSlabsAtOnce = 4;
+
 /// Lane l of channel c merges slabs l, l + 16, ...; then the lanes are merged. Lane 0 returns the result.
 template <Merge kMerge>
 __device__ __forceinline__ Pair<1> merge_slabs(const BatchNormProblem& p, const SlabGeometry& g, const float* partial) {
@@ -146,10 +149,19 @@ __device__ __forceinline__ Pair<1> merge_slabs(const BatchNormProblem& p, const 
   const bool works = channel < p.channels;
   const std::int64_t half = std::int64_t{g.slabs} * p.channels;
   Pair<1> mine;
-  for (int slab = works ? lane : g.slabs; slab < g.slabs; slab += kFinishLanes) {
-    const std::int64_t rows = min(g.rows_per_slab, p.rows - slab * g.rows_per_slab);
-    const std::int64_t from = std::int64_t{slab} * p.channels + channel;
-    merge<kMerge>(mine, Pair<1>{static_cast<float>(rows), {partial[from]}, {partial[half + from]}});
+  for (int first = works ? lane : g.slabs; first < g.slabs; first += kSlabsAtOnce * kFinishLanes) {
+    Pair<1> next[kSlabsAtOnce];
+#pragma unroll
+    for (int i = 0; i < kSlabsAtOnce; ++i) {
+      const int slab = first + i * kFinishLanes;
+      if (slab >= g.slabs) continue;
+      const std::int64_t rows = min(g.rows_per_slab, p.rows - slab * g.rows_per_slab);
+      const std::int64_t from = std::int64_t{slab} * p.channels + channel;
+      next[i] = {static_cast<float>(rows), {partial[from]}, {partial[half + from]}};
+    }
+#pragma unroll
+    for (int i = 0; i < kSlabsAtOnce; ++i)
+      if (first + i * kFinishLanes < g.slabs) merge<kMerge>(mine, next[i]);
   }
   merge_lanes<kMerge>(mine, works, lane, kFinishLanes, kFinishColumns, shared<PairScratch<1, kFinishThreads>>());
   return mine;

@@ -9,6 +9,7 @@
 #include <limits>
 #include <string>
 
+#include "kernels/base/arrays.h"
 #include "kernels/cast/cast.h"
 #include "kernels/cast/tuning.h"
 #include "kernels/simt/launch.h"
@@ -85,8 +86,6 @@ Status start_fill(const FillProblem& p, void* dst, Stream stream) {
                 static_cast<T*>(dst));
 }
 
-bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
 Verdict elements_are_supported(std::int64_t elements) {
   if (elements < 0) return Verdict::no("a negative number of elements");
   if (elements > elements_of_block(4) * std::numeric_limits<int>::max())
@@ -108,9 +107,7 @@ Verdict cast_supports(const CastProblem& problem) {
 Status cast(const CastProblem& problem, const CastArgs& args, Stream stream) {
   if (const Verdict verdict = cast_supports(problem); !verdict) return Status::failed("cast: " + verdict.reason());
   if (problem.elements == 0) return Status::ok();
-  if (args.src == nullptr || args.dst == nullptr) return Status::failed("cast: src and dst must be given");
-  if (!is_aligned(args.src) || !is_aligned(args.dst))
-    return Status::failed("cast: src and dst must be 16-byte aligned");
+  if (Status status = check_arrays("cast", {{"src", args.src}, {"dst", args.dst}}); !status) return status;
   return problem.from == DType::kF32 ? start_cast<float, __nv_bfloat16>(problem, args, stream)
                                      : start_cast<__nv_bfloat16, float>(problem, args, stream);
 }
@@ -124,8 +121,7 @@ Status fill(const FillProblem& problem, DType type, void* dst, Stream stream) {
   if (const Verdict verdict = fill_supports(problem, type); !verdict)
     return Status::failed("fill: " + verdict.reason());
   if (problem.elements == 0) return Status::ok();
-  if (dst == nullptr) return Status::failed("fill: dst must be given");
-  if (!is_aligned(dst)) return Status::failed("fill: dst must be 16-byte aligned");
+  if (Status status = check_arrays("fill", {{"dst", dst}}); !status) return status;
   return type == DType::kF32 ? start_fill<float>(problem, dst, stream)
                              : start_fill<__nv_bfloat16>(problem, dst, stream);
 }

@@ -1,15 +1,15 @@
 #pragma once
-// Data, with where it comes from.
+// How a block shares out casts and fills. Compiled in, one row for all machines.
+
+#include "kernels/base/tuning.h"
 
 namespace cudacards {
 
 struct CastTuning {
   int threads;  // of a block
   int vectors;  // one after another in a thread
+  const char* evidence;
 };
-
-//   architecture | threads | vectors | evidence
-//   sm_80, sm_90 |     256 |       4 | not measured
-constexpr CastTuning kCastTuning = {.threads = 256, .vectors = 4};
+inline constexpr CastTuning kCastTuning = {.threads = 256, .vectors = 4, .evidence = kNotMeasured};
 
 }  // namespace cudacards

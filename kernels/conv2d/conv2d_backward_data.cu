@@ -1,6 +1,5 @@
 // diff_src[n,h,w,c] = or += sum over r,s,k of diff_dst[n, (h + top - r) / stride, (w + left - s) / stride, k]
-//                                              * weights[k,r,s,c],   over the taps for which the divisions come out
-//                                              even
+//                                             * weights[k,r,s,c]    over the taps for which the divisions come out even
 //
 // An implicit GEMM over diff_dst: rows are the source pixels of one phase (view.h: stride 2 falls into four phases, one
 // blockIdx.z each, so that no tap is looked at that does not hit), columns the C channels, the depth (r,s,k).
@@ -92,11 +91,12 @@ Status start_tensor(const BackwardData<__nv_bfloat16>& p, Stream stream) {
                 grid_of(p, Shape::kTileM, Shape::kTileN, Shape::kThreads, Gemm::kSharedBytes, stream), p);
 }
 
-Status tensor(const Conv2dProblem& problem, const Conv2dBackwardDataArgs& args, Stream stream, Conv2dTile wanted) {
+Status tensor(const Conv2dProblem& problem, const Conv2dBackwardDataArgs& args, Stream stream,
+              const Conv2dChoice& choice) {
   const auto p = parameters<__nv_bfloat16>(problem, args);
   const Copy copy = problem.k % kChunk == 0 && problem.c % kChunk == 0 ? Copy::kChunks : Copy::kElements;
   const std::int64_t pixels = std::int64_t{problem.n} * problem.h * problem.w;
-  switch (conv2d_copyable(conv2d_tile(pixels, problem.c, wanted), copy)) {
+  switch (conv2d_copyable(conv2d_tile(pixels, problem.c, choice), copy)) {
     case Conv2dTile::k128x128:
       return start_tensor<WideShape, Copy::kChunks>(p, stream);
     case Conv2dTile::k64x32:
@@ -129,11 +129,15 @@ Status conv2d_backward_data(const Conv2dProblem& problem, DType type, const Conv
   if (const Verdict verdict = conv2d_backward_data_supports(problem, type, choice); !verdict)
     return Status::failed("conv2d backward data: " + verdict.reason());
   if (args.mode == GradMode::kIgnore) return Status::ok();
-  if (!conv2d_aligned({args.diff_dst, args.weights, args.diff_src})) return conv2d_unaligned("conv2d backward data");
+  if (Status status =
+          check_arrays("conv2d backward data",
+                       {{"diff_dst", args.diff_dst}, {"weights", args.weights}, {"diff_src", args.diff_src}});
+      !status)
+    return status;
   const bool halo_is_best = choice.path == Conv2dPath::kBest && choice.tile == Conv2dTile::kBest &&
                             conv2d_halo_backward_supports(problem, type) && conv2d_halo_fits(problem.h, problem.w);
   if (choice.path == Conv2dPath::kHalo || halo_is_best) return conv2d_halo_backward(problem, args, stream);
-  if (conv2d_on_tensor_cores(type, choice)) return tensor(problem, args, stream, choice.tile);
+  if (conv2d_on_tensor_cores(type, choice)) return tensor(problem, args, stream, choice);
   return type == DType::kF32 ? simt<float>(problem, args, stream) : simt<__nv_bfloat16>(problem, args, stream);
 }
 

@@ -1,9 +1,10 @@
-// diff_weights[k,r,s,c] = or += sum over n,p,q of diff_dst[n,p,q,k] * src[n, p stride - top + r, q stride - left + s,
-// c] diff_bias[k]          = or += sum over n,p,q of diff_dst[n,p,q,k]
+// diff_weights[k,r,s,c] = or += sum over n,p,q of diff_dst[n,p,q,k]
+//                                                 * src[n, p stride - top + r, q stride - left + s, c]
+// diff_bias[k]          = or += sum over n,p,q of diff_dst[n,p,q,k]
 //
 // An implicit GEMM whose depth is the pixels: rows are the K filters, columns (r,s,c). It is deep (millions of pixels)
 // and small (K x R S C), so the pixels are cut into slices, one blockIdx.z each ("split-K"); slice z writes its sums to
-// its own part of the workspace, and a second kernel adds the parts in the order of z: the same bytes every time.
+// its own part of the workspace, and a second kernel adds the parts (slices.h): the same bytes every time.
 //
 //             pixels 32                    (r,s,c)
 //          +-------------+           +------------------+
@@ -11,13 +12,14 @@
 //          +-------------+           +------------------+      memory, and are transposed on the way into registers
 //
 //   workspace, fp32: slice 0 [ K x RSC | K ]  slice 1 [ K x RSC | K ] ...      the second part is the bias gradient:
-//                                                                              column sums of the diff_dst tile
+//                                                                              the product with a column of ones
 // FLOPs as forward; bytes src * (filter tiles) + diff_dst * (column tiles) + 2 * slices * (K RSC + K) * 4.
 
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv2d/cursors.cuh"
 #include "kernels/conv2d/launching.cuh"
 #include "kernels/conv2d/store.cuh"
+#include "kernels/simt/slices.h"
 
 namespace cudacards {
 namespace {
@@ -46,32 +48,39 @@ __device__ __forceinline__ PixelRange slice_of(const BackwardWeights<T>& p) {
   return {begin, pixels - begin < p.slice_pixels ? pixels : begin + p.slice_pixels};
 }
 
+/// Blocks of a multiprocessor that registers must do for. Left to itself ptxas aims at three for the copies of single
+/// elements, and spills.
 template <class Shape, Copy kCopy>
-__global__ void __launch_bounds__(Shape::kThreads)
+constexpr int kBlocks = kCopy == Copy::kElements ? 2
+                        : Shape::kThreads == 256 ? 2
+                        : Shape::kTileM == 128   ? 3
+                                                 : 7;
+
+template <class Shape, Copy kCopy>
+__global__ void __launch_bounds__(Shape::kThreads, kBlocks<Shape, kCopy>)
     conv2d_backward_weights_tensor_kernel(BackwardWeights<__nv_bfloat16> p) {
   using Gemm = TensorGemm<Shape, TileRows::kDepth, TileRows::kDepth>;
   using PlanA = typename Gemm::PlanA;
   using PlanB = typename Gemm::PlanB;
-  static_assert(Shape::kTileM <= Shape::kThreads, "a thread for each column of diff_dst");
   const TilePlace at = tile_place(p.view.depth(), Shape::kTileM, Shape::kTileN);
   const PixelRange slice = slice_of(p);
   MatrixCursor<__nv_bfloat16, PlanA::kItems, Advance::kRows> a(
       p.diff_dst, slice.end, p.filters, slice.begin + PlanA::row(), PlanA::kRowStep, at.m0 + PlanA::column());
   GatheredColumns<__nv_bfloat16, PlanB::kItems, kTensorSlab> b(p.view, p.src, slice.end, slice.begin + PlanB::row(),
                                                                PlanB::kRowStep, at.n0 + PlanB::column());
-  const int column = static_cast<int>(threadIdx.x);
-  const bool sums_bias = at.n0 == 0 && column < Shape::kTileM;
-  float bias = 0;
+  const bool sums_bias = at.n0 == 0;  // the whole block
+  typename Gemm::RowSums bias;
   typename Gemm::Sums sums;
   Gemm::template multiply<kCopy>(dynamic_shared<typename Gemm::Stage>(), a, b,
                                  (slice.end - slice.begin + kTensorSlab - 1) / kTensorSlab, sums,
                                  [&](typename Gemm::Stage& stage) {
-                                   if (!sums_bias) return;
-#pragma unroll
-                                   for (int k = 0; k < kTensorSlab; ++k) bias += to_float(stage.a.at(k, column));
+                                   if (sums_bias) Gemm::add_rows(stage, bias);
                                  });
   Gemm::visit(sums, at.m0, at.n0, PartialStore{p.partial(), p.filters, p.view.depth()});
-  if (sums_bias && at.m0 + column < p.filters) p.partial_bias()[at.m0 + column] = bias;
+  if (!sums_bias) return;
+  Gemm::visit_rows(bias, [&](int row, float sum) {
+    if (at.m0 + row < p.filters) p.partial_bias()[at.m0 + row] = sum;
+  });
 }
 
 template <class T, Copy kCopy>
@@ -100,8 +109,6 @@ __global__ void __launch_bounds__(kSimtThreads) conv2d_backward_weights_simt_ker
   if (at.n0 == 0 && at.m0 + column < p.filters) p.partial_bias()[at.m0 + column] = bias;
 }
 
-constexpr int kReduceThreads = 128;
-
 struct Reduce {
   const float* workspace;
   std::int64_t slice_floats;
@@ -113,16 +120,15 @@ struct Reduce {
   GradMode mode, bias_mode;
 };
 
-/// One thread an element: neighbours read neighbours of every slice.
-__global__ void __launch_bounds__(kReduceThreads) conv2d_backward_weights_reduce_kernel(Reduce p) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * kReduceThreads + threadIdx.x;
-  if (i >= p.weights + p.filters) return;
+/// A place an element.
+__global__ void __launch_bounds__(kSliceBlock) conv2d_backward_weights_reduce_kernel(Reduce p) {
+  const std::int64_t i = slice_place(p.slices);
   const bool is_weight = i < p.weights;
   const GradMode mode = is_weight ? p.mode : p.bias_mode;
-  if (mode == GradMode::kIgnore) return;
-  float sum = 0;
-#pragma unroll 8
-  for (int slice = 0; slice < p.slices; ++slice) sum += p.workspace[slice * p.slice_floats + i];
+  const bool is_wanted = i < p.weights + p.filters && mode != GradMode::kIgnore;
+  // Threads past the end stay for the barrier.
+  const float sum = sum_of_slices<1>(p.workspace + (is_wanted ? i : 0), p.slice_floats, p.slices, is_wanted ? 1 : 0)[0];
+  if (!has_sum_of_slices(p.slices) || !is_wanted) return;
   float* to = is_weight ? p.diff_weights + i : p.diff_bias + (i - p.weights);
   *to = mode == GradMode::kAccumulate ? *to + sum : sum;
 }
@@ -130,7 +136,7 @@ __global__ void __launch_bounds__(kReduceThreads) conv2d_backward_weights_reduce
 struct Slicing {
   Copy copy;
   Conv2dTile tile;
-  int tile_m, tile_n, slab;
+  int slab;
   int slices, slice_pixels;
   std::int64_t slice_floats;  // a multiple of four, so that every slice is 16-byte aligned
 };
@@ -143,15 +149,9 @@ Slicing slicing_of(const Conv2dProblem& p, DType type, const Conv2dChoice& choic
   const int depth = p.r * p.s * p.c;
   s.copy = p.c % chunk == 0 && p.k % chunk == 0 ? Copy::kChunks : Copy::kElements;
   s.slab = tensor ? kTensorSlab : kSimtSlab;
-  // Filters, not pixels, are the rows here: a wide tile only where there are filters for it.
-  s.tile = choice.tile != Conv2dTile::kBest ? choice.tile
-           : p.k <= 64                      ? Conv2dTile::k64x32
-           : depth >= 128                   ? Conv2dTile::k128x128
-                                            : Conv2dTile::k128x64;
-  s.tile = tensor ? conv2d_copyable(s.tile, s.copy) : Conv2dTile::k128x64;
-  s.tile_m = s.tile == Conv2dTile::k64x32 ? 64 : 128;
-  s.tile_n = s.tile == Conv2dTile::k128x128 ? 128 : s.tile == Conv2dTile::k64x32 ? 32 : 64;
-  const int wanted = conv2d_slices(pixels, tiles_of(p.k, s.tile_m) * tiles_of(depth, s.tile_n), choice.slices);
+  s.tile = tensor ? conv2d_copyable(conv2d_weights_tile(p.k, depth, choice.tile), s.copy) : Conv2dTile::k128x64;
+  const Conv2dTileExtent tile = extent_of(s.tile);
+  const int wanted = conv2d_slices(pixels, tiles_of(p.k, tile.rows) * tiles_of(depth, tile.columns), choice.slices);
   s.slice_pixels = static_cast<int>(tiles_of(tiles_of(pixels, wanted), s.slab) * s.slab);
   s.slices = static_cast<int>(tiles_of(pixels, s.slice_pixels));
   s.slice_floats = (std::int64_t{p.k} * depth + p.k + 3) / 4 * 4;
@@ -210,13 +210,12 @@ Status reduce(const Conv2dProblem& problem, const Slicing& s, const Conv2dBackwa
                     .diff_bias = args.diff_bias,
                     .mode = args.mode,
                     .bias_mode = args.bias_mode};
-  const std::int64_t blocks = tiles_of(p.weights + p.filters, kReduceThreads);
-  return launch(conv2d_backward_weights_reduce_kernel,
-                LaunchConfig{.grid = dim3(static_cast<unsigned>(blocks)),
-                             .block = dim3(kReduceThreads),
-                             .shared_bytes = 0,
-                             .stream = stream},
-                p);
+  const std::int64_t blocks = slice_blocks(p.weights + p.filters, p.slices);
+  return launch(
+      conv2d_backward_weights_reduce_kernel,
+      LaunchConfig{
+          .grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(kSliceBlock), .shared_bytes = 0, .stream = stream},
+      p);
 }
 
 }  // namespace
@@ -229,6 +228,7 @@ Verdict conv2d_backward_weights_supports(const Conv2dProblem& problem, DType typ
 }
 
 std::size_t conv2d_backward_weights_workspace(const Conv2dProblem& problem, DType type, const Conv2dChoice& choice) {
+  if (!conv2d_backward_weights_supports(problem, type, choice)) return 0;
   const Slicing s = slicing_of(problem, type, choice);
   return static_cast<std::size_t>(s.slice_floats) * static_cast<std::size_t>(s.slices) * sizeof(float);
 }
@@ -238,8 +238,15 @@ Status conv2d_backward_weights(const Conv2dProblem& problem, DType type, const C
   if (const Verdict verdict = conv2d_backward_weights_supports(problem, type, choice); !verdict)
     return Status::failed("conv2d backward weights: " + verdict.reason());
   if (args.mode == GradMode::kIgnore && args.bias_mode == GradMode::kIgnore) return Status::ok();
-  if (!conv2d_aligned({args.src, args.diff_dst, args.diff_weights, args.diff_bias, args.workspace}))
-    return conv2d_unaligned("conv2d backward weights");
+  const bool wants_weights = args.mode != GradMode::kIgnore, wants_bias = args.bias_mode != GradMode::kIgnore;
+  if (Status status =
+          check_arrays("conv2d backward weights", {{"src", args.src},
+                                                   {"diff_dst", args.diff_dst},
+                                                   {"workspace", args.workspace},
+                                                   {"diff_weights", wants_weights ? args.diff_weights : args.workspace},
+                                                   {"diff_bias", wants_bias ? args.diff_bias : args.workspace}});
+      !status)
+    return status;
   const Slicing s = slicing_of(problem, type, choice);
   const Status multiplied = conv2d_on_tensor_cores(type, choice) ? tensor(problem, s, args, stream)
                             : type == DType::kF32                ? simt<float>(problem, s, args, stream)

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <string>
 
+#include "kernels/base/arrays.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv2d/direct.h"
 #include "kernels/conv2d/store.cuh"
@@ -189,9 +190,10 @@ Status conv2d_direct(const Conv2dProblem& problem, DType src_type, DType dst_typ
                      Stream stream) {
   if (const Verdict verdict = conv2d_direct_supports(problem, src_type, dst_type); !verdict)
     return Status::failed("conv2d direct: " + verdict.reason());
-  for (const void* pointer : {args.src, static_cast<const void*>(args.bias), static_cast<const void*>(args.dst)})
-    if (reinterpret_cast<std::uintptr_t>(pointer) % 16 != 0)
-      return Status::failed("conv2d direct: every array must be 16-byte aligned");
+  if (Status status = check_arrays(
+          "conv2d direct", {{"src", args.src}, {"weights", args.weights, 4}, {"dst", args.dst}}, {{"bias", args.bias}});
+      !status)
+    return status;
   switch (src_type) {
     case DType::kU8:
       return for_dst<unsigned char>(problem, dst_type, args, stream);

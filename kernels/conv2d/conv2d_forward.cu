@@ -14,6 +14,7 @@
 // matrix rate is the limit - but every tap fetches src again from the second cache: R S times, 32 FLOP/B of it for 64
 // filters. conv2d_halo.cu fetches it once. Accumulation in fp32 in the order of the depth.
 
+#include "kernels/base/sizes.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv2d/cursors.cuh"
 #include "kernels/conv2d/halo.h"
@@ -85,10 +86,10 @@ Status start_tensor(const Forward<__nv_bfloat16>& p, Stream stream) {
   return launch(conv2d_forward_tensor_kernel<Shape, kCopy>, config, p);
 }
 
-Status tensor(const Conv2dProblem& problem, const Conv2dForwardArgs& args, Stream stream, Conv2dTile wanted) {
+Status tensor(const Conv2dProblem& problem, const Conv2dForwardArgs& args, Stream stream, const Conv2dChoice& choice) {
   const auto p = parameters<__nv_bfloat16>(problem, args);
   const Copy copy = problem.c % kChunk == 0 ? Copy::kChunks : Copy::kElements;
-  switch (conv2d_copyable(conv2d_tile(p.epilogue.rows, p.epilogue.columns, wanted), copy)) {
+  switch (conv2d_copyable(conv2d_tile(p.epilogue.rows, p.epilogue.columns, choice), copy)) {
     case Conv2dTile::k128x128:
       return start_tensor<WideShape, Copy::kChunks>(p, stream);
     case Conv2dTile::k64x32:
@@ -120,17 +121,20 @@ Status conv2d_forward(const Conv2dProblem& problem, DType type, const Conv2dForw
                       const Conv2dChoice& choice) {
   if (const Verdict verdict = conv2d_forward_supports(problem, type, choice); !verdict)
     return Status::failed("conv2d forward: " + verdict.reason());
-  if (!conv2d_aligned({args.src, args.weights, args.bias, args.residual, args.dst}))
-    return conv2d_unaligned("conv2d forward");
+  if (Status status = check_arrays("conv2d forward", {{"src", args.src}, {"weights", args.weights}, {"dst", args.dst}},
+                                   {{"bias", args.bias}, {"residual", args.residual}});
+      !status)
+    return status;
   const bool halo_is_best = choice.path == Conv2dPath::kBest && choice.tile == Conv2dTile::kBest &&
                             conv2d_halo_supports(problem, type) && conv2d_halo_fits(problem.p(), problem.q());
   if (choice.path == Conv2dPath::kHalo || halo_is_best) return conv2d_halo(problem, args, stream);
-  if (conv2d_on_tensor_cores(type, choice)) return tensor(problem, args, stream, choice.tile);
+  if (conv2d_on_tensor_cores(type, choice)) return tensor(problem, args, stream, choice);
   return type == DType::kF32 ? simt<float>(problem, args, stream) : simt<__nv_bfloat16>(problem, args, stream);
 }
 
 Verdict conv2d_is_valid(const Conv2dProblem& p, DType type) {
-  constexpr std::int64_t kMostPixels = (std::int64_t{1} << 31) - (1 << 16);  // so that a tile's rows are ints
+  constexpr std::int64_t kMostPixels = (std::int64_t{1} << 31) - (1 << 18);  // so that a tile's rows are ints
+  constexpr int kMostPadding = 1 << 16;                                      // so that padded sizes are
   if (type != DType::kF32 && type != DType::kBf16)
     return Verdict::no(std::string("no convolution of ") + name_of(type));
   if (p.groups != 1) return Verdict::no("groups: these kernels have none");
@@ -138,10 +142,13 @@ Verdict conv2d_is_valid(const Conv2dProblem& p, DType type) {
   if (p.r > 7 || p.s > 7) return Verdict::no("a filter larger than 7x7");
   if (p.stride_h < 1 || p.stride_h > 2 || p.stride_w < 1 || p.stride_w > 2) return Verdict::no("a stride above 2");
   if (p.pad.top < 0 || p.pad.left < 0 || p.pad.bottom < 0 || p.pad.right < 0) return Verdict::no("negative padding");
+  if (p.pad.top > kMostPadding || p.pad.left > kMostPadding || p.pad.bottom > kMostPadding ||
+      p.pad.right > kMostPadding)
+    return Verdict::no("a padding above 2^16");
+  if (product_exceeds(kMostPixels, {p.n, p.h, p.w})) return Verdict::no("2^31 pixels and more");
   if (p.h + p.pad.top + p.pad.bottom < p.r || p.w + p.pad.left + p.pad.right < p.s)
     return Verdict::no("the filter is larger than the padded picture");
-  if (std::int64_t{p.n} * p.h * p.w > kMostPixels || std::int64_t{p.n} * p.p() * p.q() > kMostPixels)
-    return Verdict::no("2^31 pixels and more");
+  if (product_exceeds(kMostPixels, {p.n, p.p(), p.q()})) return Verdict::no("2^31 pixels and more");
   if (std::int64_t{p.r} * p.s * p.c > (1 << 30) || std::int64_t{p.r} * p.s * p.k > (1 << 30))
     return Verdict::no("a filter of more than 2^30 elements");
   return Verdict::yes();

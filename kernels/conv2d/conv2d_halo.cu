@@ -19,7 +19,9 @@
 //
 // Shared memory a stage: 11.25 KB src + 18 KB weights (32 filters) or 36 KB (64); one stage up to 32 channels, two
 // above (the next slab is on its way while one is multiplied). From the second cache: src (10 * 18) / (8 * 16) = 1.4
-// times an element and filter tile, where the gather of conv2d_forward.cu takes 9.
+// times an element and filter tile, where the gather of conv2d_forward.cu takes 9; and the weights once a block, which
+// is now the larger part: a slab of 64 filters is 36 KB for 4.7 MFLOP, 100 FLOP/B of src and weights together (the
+// gather with 128x128 tiles: 64). A tile of 16 x 16 pixels would halve the weights' part; not tried.
 
 #include <cstdint>
 

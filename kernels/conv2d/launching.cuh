@@ -2,9 +2,9 @@
 // What the launchers of this folder share: checks in words, which copies a problem allows, one block per tile.
 
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 
+#include "kernels/base/arrays.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv2d/simt_gemm.cuh"
 #include "kernels/conv2d/tensor_gemm.cuh"
@@ -12,15 +12,6 @@
 #include "kernels/simt/shared.h"
 
 namespace cudacards {
-
-inline bool conv2d_aligned(std::initializer_list<const void*> pointers) {
-  for (const void* pointer : pointers)
-    if (reinterpret_cast<std::uintptr_t>(pointer) % 16 != 0) return false;
-  return true;
-}
-inline Status conv2d_unaligned(const char* what) {
-  return Status::failed(std::string(what) + ": every array must be 16-byte aligned");
-}
 
 /// The path that a choice comes to, of SIMT and tensor cores; `no` says why a prescribed one cannot be.
 inline Verdict conv2d_gemm_path(DType type, Conv2dPath wanted) {

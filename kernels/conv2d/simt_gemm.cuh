@@ -1,6 +1,6 @@
 #pragma once
-// A block's tile of a GEMM in fp32 arithmetic: 128 x 64 by 128 threads, 8 x 8 sums a thread. The twin of tensor_gemm.h
-// for fp32 tensors, and for bf16 where there are no tensor cores.
+// A block's tile of a GEMM in fp32 arithmetic: 128 x 64 by 128 threads, 8 x 8 sums a thread. The twin of
+// tensor_gemm.cuh for fp32 tensors, and for bf16 where there are no tensor cores.
 //
 //   tile in shared memory, depth-major:      a[8][128 + 4], b[8][64 + 4]
 //   thread (ty, tx), 16 x 8:                 rows 4 ty + {0..3} and 64 more, columns 4 tx + {0..3} and 32 more

@@ -1,5 +1,5 @@
 #pragma once
-// A block's tile of a GEMM on tensor cores: bf16 operands gathered by cursors (cursors.h), fp32 sums.
+// A block's tile of a GEMM on tensor cores: bf16 operands gathered by cursors (cursors.cuh), fp32 sums.
 //
 //   one stage in shared memory: kTileM x 32 of A, kTileN x 32 of B; three stages go round:
 //
@@ -68,6 +68,12 @@ struct TensorGemm {
   struct Sums {
     float v[Shape::kBlocksM][Shape::kBlocksN][4];
   };
+  /// Of A's rows over the depth. Warps that share rows share this work: warp n of them has the blocks n, n + kWarpsN, ...
+  /// (one or two: sixteen registers in one warp would cost the other block of a multiprocessor).
+  static constexpr int kRowBlocks = Shape::kBlocksM / Shape::kWarpsN;
+  struct RowSums {
+    float v[kRowBlocks][4] = {};  // all eight columns of a block are the same
+  };
 
   __device__ static __forceinline__ void clear(Sums& sums) {
 #pragma unroll
@@ -99,6 +105,33 @@ struct TensorGemm {
       per_slab(stages[stage]);
       stage = stage + 1 == kTensorStages ? 0 : stage + 1;
       next = next + 1 == kTensorStages ? 0 : next + 1;
+    }
+  }
+
+  /// Adds a slab's A: a product with a column of ones. Summed element by element, the few blocks of a grid that do it
+  /// would be the last ones by far.
+  __device__ static __forceinline__ void add_rows(Stage& stage, RowSums& sums) {
+    static_assert(Shape::kBlocksM % Shape::kWarpsN == 0, "the warps share the blocks of rows evenly");
+    constexpr std::uint32_t kOnes[2] = {0x3f803f80u, 0x3f803f80u};  // of bf16, two a register
+#pragma unroll
+    for (int k = 0; k < kTensorSlab; k += 16) {
+#pragma unroll
+      for (int i = 0; i < kRowBlocks; ++i) {
+        std::uint32_t a[4];
+        load_a(stage, row_block(i), k, a);
+        mma_m16n8k16<__nv_bfloat16>(sums.v[i], a, kOnes);
+      }
+    }
+  }
+  /// Calls store(row of the block's tile, sum) once a row.
+  template <class Store>
+  __device__ static __forceinline__ void visit_rows(const RowSums& sums, const Store& store) {
+    if (mma_member(lane_index()) != 0) return;
+#pragma unroll
+    for (int i = 0; i < kRowBlocks; ++i) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half)
+        store(row_block(i) + mma_group(lane_index()) + 8 * half, sums.v[i][2 * half]);
     }
   }
 
@@ -144,18 +177,25 @@ struct TensorGemm {
     b.advance(kTensorSlab);
   }
 
+  /// The first row of the warp's i-th block of RowSums.
+  __device__ static __forceinline__ int row_block(int i) {
+    return warp_index() / Shape::kWarpsN * Shape::kWarpM + (warp_index() % Shape::kWarpsN + i * Shape::kWarpsN) * kMmaM;
+  }
+
+  __device__ static __forceinline__ void load_a(Stage& stage, int row, int k, std::uint32_t (&a)[4]) {
+    if constexpr (kRowsOfA == TileRows::kOuter)
+      stage.a.load_a(row, k, a);
+    else
+      stage.a.load_a_transposed(k, row, a);
+  }
+
   __device__ static __forceinline__ void multiply_slab(Stage& stage, Sums& sums) {
     const int m = warp_index() / Shape::kWarpsN * Shape::kWarpM, n = warp_index() % Shape::kWarpsN * Shape::kWarpN;
 #pragma unroll
     for (int k = 0; k < kTensorSlab; k += 16) {
       std::uint32_t a[Shape::kBlocksM][4], b[Shape::kBlocksN / 2][4];
 #pragma unroll
-      for (int i = 0; i < Shape::kBlocksM; ++i) {
-        if constexpr (kRowsOfA == TileRows::kOuter)
-          stage.a.load_a(m + i * kMmaM, k, a[i]);
-        else
-          stage.a.load_a_transposed(k, m + i * kMmaM, a[i]);
-      }
+      for (int i = 0; i < Shape::kBlocksM; ++i) load_a(stage, m + i * kMmaM, k, a[i]);
 #pragma unroll
       for (int j = 0; j < Shape::kBlocksN / 2; ++j) {
         if constexpr (kRowsOfB == TileRows::kOuter)

@@ -15,6 +15,7 @@
 #include "kernels/base/stream.h"
 #include "kernels/base/verdict.h"
 #include "kernels/conv_pool/problem.h"
+#include "kernels/conv_pool/tuning.h"
 
 namespace cudacards {
 
@@ -65,6 +66,8 @@ Status conv_pool_backward_data(const ConvPoolProblem& problem, DType type, const
 
 Verdict conv_pool_backward_weights_supports(const ConvPoolProblem& problem, DType type);
 ConvPoolPath conv_pool_backward_weights_path(const ConvPoolProblem& problem, DType type);
+/// Into how many partial sums the pixels are split: the problem's weight_splits, or what the tuning says.
+int conv_pool_weight_splits(const ConvPoolProblem& problem, DType type, const ConvPoolTuning& tuning = kConvPoolTuning);
 /// For the partial sums of the splits. The same on every machine, and so are the sums.
 std::size_t conv_pool_workspace_bytes(const ConvPoolProblem& problem, DType type);
 Status conv_pool_backward_weights(const ConvPoolProblem& problem, DType type, const ConvPoolWeightsArgs& args,

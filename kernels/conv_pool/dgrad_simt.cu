@@ -1,9 +1,9 @@
 // diff_src[n,y,x,c] = sum over r,s,k of diff[n,y+1-r,x+1-s,k] * weights[k,r,s,c],
 // diff[n,y,x,k] = diff_dst[n,y/2,x/2,k] where (y,x) won its window and the activation lets through, else 0
 //
-// On the arithmetic units of the cores. Tile, threads and banks: simt_tile.h, inputs = filters, outputs = channels. The
-// gradient before the pool exists only in shared memory, 18 x 18 pixels x 8 filters at a time: it is spread there from
-// the 10 x 10 pooled pixels that touch the tile.
+// On the arithmetic units of the cores. Tile, threads and banks: simt_tile.cuh, inputs = filters, outputs = channels.
+// The gradient before the pool exists only in shared memory, 18 x 18 pixels x 8 filters at a time: it is spread there
+// from the 10 x 10 pooled pixels that touch the tile.
 //
 // Moves diff_dst, dst and argmax (each tile with its rim: 1.56 times, once for every 32 channels) and diff_src. Bound
 // by the multiply-adds, three quarters of which have a zero factor.

@@ -1,7 +1,7 @@
 // dst[n,p,q,k] = act(max over the window (y,x) of bias[k] + sum over r,s,c of src[n,y+r-1,x+s-1,c] * weights[k,r,s,c])
 //
 // On the arithmetic units of the cores: fp32, and bf16 or uint8 with channel counts that tensor cores cannot take.
-// Tile, threads and banks: simt_tile.h, inputs = channels, outputs = filters. A thread owns all four pixels of a
+// Tile, threads and banks: simt_tile.cuh, inputs = channels, outputs = filters. A thread owns all four pixels of a
 // window, so the pool is four comparisons in registers.
 //
 // Moves src (each tile with its rim: 1.27 times, once for every 32 filters), weights (once a tile, from the second

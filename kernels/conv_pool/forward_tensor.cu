@@ -10,8 +10,8 @@
 //
 // A warp has 4 x 8 accumulator tiles (128 registers): for each column of taps 6 fragments of A and 12 pairs of B feed
 // 96 matrix instructions. The nine taps are nine shifted views of one tile: nothing is fetched twice, there is no
-// im2col. The order of rows (tensor_tile.h) gives the four pixels of a window to one thread; the order of filters gives
-// it 8 neighbouring filters: the pool takes no shuffle and dst is stored 16 bytes a lane.
+// im2col. The order of rows (tensor_tile.cuh) gives the four pixels of a window to one thread; the order of filters
+// gives it 8 neighbouring filters: the pool takes no shuffle and dst is stored 16 bytes a lane.
 //
 // Moves src 1.27 times for each 64 filters, weights once a tile from the second cache, and the pooled dst with 2 bits
 // an element: for 112 x 112 x 32 -> 64, 2.4 MB a picture would be written unfused, 0.4 MB are. 462 MFLOP a picture:

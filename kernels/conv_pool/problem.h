@@ -24,7 +24,9 @@ struct ConvPoolProblem {
   Conv2dProblem conv;  // 3 x 3, stride 1, one pixel of zeros on every side; an odd last row or column is not pooled
   Activation activation = Activation::kRelu;
   ConvPoolSource source = ConvPoolSource::kAsDst;
-  float scale = 1.0f;  // of kU8
+  float scale = 1.0f;     // of kU8
+  int weight_splits = 0;  // of the pixels in the weights' gradient, for sweeps and tests; 0: the tuning's
+  bool operator==(const ConvPoolProblem&) const = default;
 
   static constexpr int kFiltersPerWord = 16;
 

@@ -1,19 +1,19 @@
 #pragma once
-// Numbers that only a measurement can settle. They do not depend on the machine that runs: a split of another size
-// would give other bytes.
+// Into how many blocks the weights' gradient is split, where there are tiles enough. One row for all machines: a split
+// of another size adds up in another order.
 
-namespace cudacards::conv_pool {
+#include "kernels/base/tuning.h"
 
-struct Tuning {
-  const char* gpu;
-  // How many blocks the weight gradient is split into, where there are tiles enough.
+namespace cudacards {
+
+struct ConvPoolTuning {
   int weights_blocks;         // tensor cores, SIMT
   int narrow_weights_blocks;  // C <= 4 on tensor cores: smaller blocks
   const char* evidence;
 };
 
-inline constexpr Tuning kTuning[] = {
-    {"any", 264, 660, "not measured: two and five blocks for each of 132 multiprocessors"},
-};
+// Two and five blocks for each of 132 multiprocessors.
+inline constexpr ConvPoolTuning kConvPoolTuning = {
+    .weights_blocks = 264, .narrow_weights_blocks = 660, .evidence = kNotMeasured};
 
-}  // namespace cudacards::conv_pool
+}  // namespace cudacards

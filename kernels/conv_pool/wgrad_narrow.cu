@@ -2,13 +2,12 @@
 // diff[n,y,x,k] = diff_dst[n,y/2,x/2,k] where (y,x) won its window and the activation lets through, else 0
 //
 // bf16 on tensor cores for C <= 4, from bf16 or from uint8 (exact in bf16; the scale comes after the sum). K a multiple
-// of
-// 8. A block sums 32 filters x 3 rows of taps x 16 columns (4 taps x 4 channels, of which 9 C are kept) over the tiles
-// split, split + splits, ... and leaves a partial sum.
+// of 8. A block sums 32 filters x 3 rows of taps x 16 columns (4 taps x 4 channels, of which 9 C are kept) over the
+// tiles split, split + splits, ... and leaves a partial sum.
 //
 //   a tile of 8 x 16 pixels                  warp: two of the 8 rows (28 matrix instructions to 8 loads of fragments);
 //   diff  128 pixels x 32 filters   8 KB     the four warps' sums are added at the end, in order
-//   src   narrow_tile.h             5 KB
+//   src   narrow_tile.cuh           5 KB
 //
 // The 16 pixels of a row are a step of the matrix instruction in the order left pixels, right pixels of the windows: so
 // the two copies of src are read as in the forward pass, and diff is spread in that order. The bias is one more column,

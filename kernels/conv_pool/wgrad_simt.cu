@@ -2,9 +2,8 @@
 // diff_bias[k] = sum over n,p,q of diff[n,p,q,k];  diff = diff_dst where the activation lets through, else 0
 //
 // On the arithmetic units of the cores, and only over winners: a quarter of the multiply-adds of a convolution's weight
-// gradient. A block sums 32 filters x 32 channels (C > 4) or x 4 channels (C <= 4) over the tiles split, split +
-// splits,
-// ... and leaves a partial sum.
+// gradient. A block sums 32 filters x 32 channels (C > 4) or x 4 channels (C <= 4) over the tiles split,
+// split + splits, ... and leaves a partial sum.
 //
 //   tile: 4 x 8 windows                       thread: one filter, four channels, nine taps (36 sums)
 //   src    10 x 18 pixels x channels          for each window: where the filter's winner is (8 bytes), then nine

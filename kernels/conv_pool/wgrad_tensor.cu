@@ -8,8 +8,7 @@
 //   one of two stages: a tile of 8 x 16 pixels             warp: 16 filters x 9 taps x 16 channels (72 sums a lane)
 //   diff  128 pixels x 64 filters   16 KB                  for each of the 10 rows of src: one fragment of A (a new row
 //   src   10 x 18 pixels x 32       15 KB                  of diff; two more are kept), three pairs of B (the columns
-//   of
-//                                                          taps), up to 18 matrix instructions
+//                                                          of taps), up to 18 matrix instructions
 //
 // Both operands lie pixel by pixel and are turned by ldmatrix. The bias is one more column, over a matrix of ones: 8
 // matrix instructions beside 144, and no registers for sums of its own.

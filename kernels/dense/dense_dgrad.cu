@@ -56,7 +56,10 @@ Status dense_dgrad(const DenseProblem& problem, DType type, const DenseDgradArgs
   if (args.mode == GradMode::kIgnore) return Status::ok();
   const bool needs_dst = problem.activation != Activation::kNone;
   Status status = check_dense("dense dgrad", problem, type,
-                              {args.diff_dst, args.weights, args.diff_src, needs_dst ? args.dst : args.diff_dst}, {});
+                              {{"diff_dst", args.diff_dst},
+                               {"weights", args.weights},
+                               {"diff_src", args.diff_src},
+                               {"dst", needs_dst ? args.dst : args.diff_dst}});
   if (!status) return status;
   return type == DType::kF32 ? start<float>(problem, args, stream) : start<__nv_bfloat16>(problem, args, stream);
 }

@@ -2,8 +2,8 @@
 //
 // One matrix product of kernels/matmul, k = in, both operands with k inner: copied to shared memory as they lie.
 //
-//   rows x units in tiles of 128 x 128 (32 x 128 for few rows, 128 x 32 for few units), k in slabs of 32 or 64 (fp32
-//   16)
+//   rows x units in tiles of 128 x 128 (32 x 128 for few rows, 128 x 32 for few units), k in slabs of 32 or 64
+//   (fp32: 16)
 //
 //   in = 100352, units = 128, rows = 32: one tile of 32 x 128 and 25.7 MB of bf16 weights, so k is split into a slice a
 //   multiprocessor; 16 KB of partial sums each, added by reduce_kernel in a fixed order.
@@ -82,12 +82,13 @@ Verdict dense_supports(const DenseProblem& problem, DType type) {
 }
 
 std::size_t dense_forward_workspace_bytes(const DenseProblem& problem) {
+  if (!dense_supports(problem, DType::kF32)) return 0;
   return workspace_bytes(dense_forward_size(problem), plan_of(problem));
 }
 
 Status dense_forward(const DenseProblem& problem, DType type, const DenseForwardArgs& args, Stream stream) {
-  Status status = check_dense("dense", problem, type, {args.src, args.weights, args.dst},
-                              {args.bias, args.residual, args.workspace});
+  Status status = check_dense("dense", problem, type, {{"src", args.src}, {"weights", args.weights}, {"dst", args.dst}},
+                              {{"bias", args.bias}, {"residual", args.residual}, {"workspace", args.workspace}});
   if (!status) return status;
   if (args.workspace == nullptr && dense_forward_workspace_bytes(problem) > 0)
     return Status::failed("dense: its sums are split and need a workspace");

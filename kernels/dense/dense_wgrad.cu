@@ -62,6 +62,7 @@ Status start(const DenseProblem& p, const DenseWgradArgs& args, Stream stream) {
 }  // namespace
 
 std::size_t dense_wgrad_workspace_bytes(const DenseProblem& problem) {
+  if (!dense_supports(problem, DType::kF32)) return 0;
   return workspace_bytes(dense_wgrad_size(problem), plan_of(problem));
 }
 
@@ -69,8 +70,11 @@ Status dense_wgrad(const DenseProblem& problem, DType type, const DenseWgradArgs
   if (args.mode == GradMode::kIgnore) return Status::ok();
   const bool needs_dst = problem.activation != Activation::kNone;
   Status status = check_dense("dense wgrad", problem, type,
-                              {args.src, args.diff_dst, args.diff_weights, needs_dst ? args.dst : args.diff_dst},
-                              {args.diff_bias, args.workspace});
+                              {{"src", args.src},
+                               {"diff_dst", args.diff_dst},
+                               {"diff_weights", args.diff_weights},
+                               {"dst", needs_dst ? args.dst : args.diff_dst}},
+                              {{"diff_bias", args.diff_bias}, {"workspace", args.workspace}});
   if (!status) return status;
   if (args.workspace == nullptr && dense_wgrad_workspace_bytes(problem) > 0)
     return Status::failed("dense wgrad: its sums are split and need a workspace");

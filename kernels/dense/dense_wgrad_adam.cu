@@ -1,4 +1,4 @@
-// g = (diff_dst (rows,units) * activation'(dst))^T * src (rows,in), and at once AdamRule of kernels/optimizer/rule.h:
+// g = (diff_dst (rows,units) * activation'(dst))^T * src (rows,in), and at once AdamRule of kernels/optimizer/rule.cuh:
 // m += (g - m) * (1 - beta1);  v += (g * g - v) * (1 - beta2)
 // w = (w - decay * w) - rate * m / (sqrt(v) + epsilon)
 //
@@ -79,12 +79,17 @@ Status start(const DenseProblem& p, const DenseUpdate& update, const DenseWgradA
 Status dense_wgrad_adam(const DenseProblem& problem, DType type, const DenseUpdate& update,
                         const DenseWgradAdamArgs& args, Stream stream) {
   const bool needs_dst = problem.activation != Activation::kNone;
-  Status status = check_dense(
-      "dense wgrad with Adam", problem, type,
-      {args.src, args.diff_dst, args.weights, args.moment1, args.moment2, needs_dst ? args.dst : args.diff_dst},
-      {args.average, args.bf16_weights, args.diff_bias});
+  Status status =
+      check_dense("dense wgrad with Adam", problem, type,
+                  {{"src", args.src},
+                   {"diff_dst", args.diff_dst},
+                   {"weights", args.weights},
+                   {"moment1", args.moment1},
+                   {"moment2", args.moment2},
+                   {"dst", needs_dst ? args.dst : args.diff_dst},
+                   {"clock", args.clock, alignof(OptimizerClock)}},
+                  {{"average", args.average}, {"bf16_weights", args.bf16_weights}, {"diff_bias", args.diff_bias}});
   if (!status) return status;
-  if (args.clock == nullptr) return Status::failed("dense wgrad with Adam: an array that it needs is missing");
   if (update.options.kind == OptimizerKind::kSgd) return Status::failed("dense wgrad with Adam: asked for SGD");
   return type == DType::kF32 ? start<float>(problem, update, args, stream)
                              : start<__nv_bfloat16>(problem, update, args, stream);

@@ -17,6 +17,7 @@ struct DenseProblem {
   Activation activation = Activation::kNone;
   Arch arch = {9, 0};              // whose tuning is asked
   std::optional<MatmulPlan> plan;  // instead of the tuning's: for sweeps, and tests of each tile
+  bool operator==(const DenseProblem&) const = default;
 
   std::int64_t src_elements() const { return std::int64_t{rows} * in; }
   std::int64_t weight_elements() const { return std::int64_t{units} * in; }

@@ -5,13 +5,14 @@
 //   its first pixel lies on a multiple of the stride, so which tap meets which pixel is known to the compiler:
 //
 //   stride 1:  x = u0-2  u0-1  u0  u0+1 u0+2 u0+3          stride 2, u0 even:   x = u0/2 - 1   u0/2   u0/2 + 1
-//       tap s = 2 .. 0 of diff_src u = x .. x + 2              u even: taps 2 and 0 of x = u/2 - 1 and u/2;  u odd: tap
-//       1
+//       tap s = 2 .. 0 of diff_src u = x .. x + 2              u even: taps 2 and 0 of x = u/2 - 1 and u/2
+//                                                              u odd: tap 1 of x = (u - 1)/2
 //
 // Each pixel of diff_dst is loaded once a line and slides past, as forward; no pixel of diff_src is written by two
 // threads: no atomics. 2 * R * S FLOPs an element of diff_dst; diff_dst read and diff_src written once: memory is the
 // limit, as forward.
 
+#include "kernels/base/arrays.h"
 #include "kernels/depthwise/tile.cuh"
 #include "kernels/simt/shared.h"
 
@@ -84,8 +85,11 @@ Status depthwise_backward_data(const Conv2dProblem& problem, DType type, const D
   if (const Verdict verdict = depthwise_supports(problem, type); !verdict)
     return Status::failed("depthwise backward data: " + verdict.reason());
   if (args.diff_src_mode == GradMode::kIgnore) return Status::ok();
-  if (!is_aligned(args.diff_dst) || !is_aligned(args.diff_src))
-    return Status::failed("depthwise backward data: diff_dst and diff_src must be 16-byte aligned");
+  if (Status status =
+          check_arrays("depthwise backward data",
+                       {{"diff_dst", args.diff_dst}, {"weights", args.weights, 4}, {"diff_src", args.diff_src}});
+      !status)
+    return status;
   return for_shape<8, 4>(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
     const Tiling tiling = tiling_of(problem.c, W::value, std::int64_t{problem.n} * problem.h,
                                     problem.w + problem.pad.left % S::value, tuning.forward_blocks);

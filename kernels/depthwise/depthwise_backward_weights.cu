@@ -4,7 +4,7 @@
 // Two steps, both in a fixed order:
 //   1. a thread adds up its strips (4 pixels of diff_dst, kWidth channels) in R * S + 1 sums in registers, a block its
 //      threads' sums in shared memory, first row to last, line of taps by line of taps -> workspace (block, R*S+1, C)
-//   2. for each tap and 32 channels: 8 rows of threads add up the blocks' sums, b = y, y + 8, ..., then the 8 of them
+//   2. for each tap and channel the blocks' sums are added up (slices.h)
 //
 //   block of step 1, one tap:     group 0 .. 7
 //     row 0                        kWidth channels ...        one thread a channel and tap adds up the rows
@@ -17,8 +17,10 @@
 //
 // What did not pay: twice as many channels a thread: 200 to 390 bytes of spills at 128 registers.
 
+#include "kernels/base/arrays.h"
 #include "kernels/depthwise/tile.cuh"
 #include "kernels/simt/shared.h"
+#include "kernels/simt/slices.h"
 
 namespace cudacards {
 namespace {
@@ -113,30 +115,16 @@ __global__ void __launch_bounds__(kThreads, kBlocksOfProcessor)
   reduce_rows<kWidth, 1>(tiling, bias, scratch, p.c, partial + std::int64_t{kFilter} * kFilter * p.c);
 }
 
-constexpr int kSumChannels = 32, kSumRows = 8;
-
-struct RowSums {
-  float of[kSumRows][kSumChannels];
-};
-
-/// Step 2. Block (x, y): 32 channels of tap y, the last of which is the bias.
-__global__ void __launch_bounds__(kSumChannels* kSumRows)
+/// Step 2. Block (x, y): some channels of tap y, the last of which is the bias.
+__global__ void __launch_bounds__(kSliceBlock)
     depthwise_sum_blocks_kernel(int c, int taps, int blocks, const float* workspace, GradMode mode, float* diff_weights,
                                 float* diff_bias) {
-  RowSums& rows = shared<RowSums>();
-  const int lane = static_cast<int>(threadIdx.x) % kSumChannels, row = static_cast<int>(threadIdx.x) / kSumChannels;
-  const int channel = static_cast<int>(blockIdx.x) * kSumChannels + lane, tap = static_cast<int>(blockIdx.y);
-  float sum = 0;
-  if (channel < c) {
-#pragma unroll 4
-    for (int block = row; block < blocks; block += kSumRows)
-      sum += workspace[(std::int64_t{block} * (taps + 1) + tap) * c + channel];
-  }
-  rows.of[row][lane] = sum;
-  __syncthreads();  // all rows' sums are there
-  if (row != 0 || channel >= c) return;
-#pragma unroll
-  for (int other = 1; other < kSumRows; ++other) sum += rows.of[other][lane];
+  const int channel = static_cast<int>(slice_place(blocks)), tap = static_cast<int>(blockIdx.y);
+  const bool exists = channel < c;
+  // Threads past the end stay for the barrier.
+  const float sum = sum_of_slices<1>(workspace + std::int64_t{tap} * c + (exists ? channel : 0),
+                                     std::int64_t{taps + 1} * c, blocks, exists ? 1 : 0)[0];
+  if (!has_sum_of_slices(blocks) || !exists) return;
   float* to = tap < taps ? diff_weights + std::int64_t{channel} * taps + tap : diff_bias + channel;
   *to = mode == GradMode::kAccumulate ? *to + sum : sum;  // taps of a channel are neighbours: 32 lanes, 32 sectors
 }
@@ -157,6 +145,7 @@ int width_of(const Conv2dProblem& p, DType type) {
 
 std::size_t depthwise_backward_weights_workspace(const Conv2dProblem& problem, DType type,
                                                  const DepthwiseTuning& tuning) {
+  if (!depthwise_supports(problem, type)) return 0;
   const Tiling tiling = tiling_of(problem, width_of(problem, type), tuning);
   return std::size_t{tiling.blocks} * static_cast<std::size_t>(problem.r * problem.s + 1) *
          static_cast<std::size_t>(problem.c) * sizeof(float);
@@ -167,23 +156,29 @@ Status depthwise_backward_weights(const Conv2dProblem& problem, DType type, cons
   if (const Verdict verdict = depthwise_supports(problem, type); !verdict)
     return Status::failed("depthwise backward weights: " + verdict.reason());
   if (args.mode == GradMode::kIgnore) return Status::ok();
-  if (!is_aligned(args.src) || !is_aligned(args.diff_dst))
-    return Status::failed("depthwise backward weights: src and diff_dst must be 16-byte aligned");
+  const Status checked = check_arrays("depthwise backward weights",
+                                      {{"src", args.src},
+                                       {"diff_dst", args.diff_dst},
+                                       {"diff_weights", args.diff_weights, 4},
+                                       {"workspace", args.workspace, 4}},
+                                      {{"diff_bias", args.diff_bias, 4}});
+  if (!checked) return checked;
   const Tiling tiling = tiling_of(problem, width_of(problem, type), tuning);
-  Status status = for_shape<kWidth3, kWidth5>(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
+  const Status summed = for_shape<kWidth3, kWidth5>(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
     constexpr int kWidth = W::value;
     const int floats = F::value * tap_stride<kWidth>(tiling.threads(), tiling.groups * kWidth);
     return launch(depthwise_backward_weights_kernel<T, kWidth, F::value, S::value>, grid_of(tiling, floats, stream),
                   problem, tiling, problem.p(), problem.q(), static_cast<const T*>(args.src),
                   static_cast<const T*>(args.diff_dst), args.workspace);
   });
-  if (!status) return status;
+  if (!summed) return summed;
   const int taps = problem.r * problem.s;
-  const LaunchConfig config = {.grid = dim3(static_cast<unsigned>((problem.c + kSumChannels - 1) / kSumChannels),
-                                            static_cast<unsigned>(args.diff_bias ? taps + 1 : taps)),
-                               .block = dim3(kSumChannels * kSumRows),
-                               .shared_bytes = 0,
-                               .stream = stream};
+  const LaunchConfig config = {
+      .grid = dim3(static_cast<unsigned>(slice_blocks(problem.c, static_cast<int>(tiling.blocks))),
+                   static_cast<unsigned>(args.diff_bias ? taps + 1 : taps)),
+      .block = dim3(kSliceBlock),
+      .shared_bytes = 0,
+      .stream = stream};
   return launch(depthwise_sum_blocks_kernel, config, problem.c, taps, static_cast<int>(tiling.blocks), args.workspace,
                 args.mode, args.diff_weights, args.diff_bias);
 }

@@ -1,15 +1,15 @@
 // dst[n,p,q,c] = activation(scale[c] * sum over r,s of src[n, p*stride - top + r, q*stride - left + s, c]
 //                                                   * weights[c,r,s]  + shift[c])
 //
-//   one thread: kWidth channels (16 bytes; 4 channels where the filter is 5x5) of 4 neighbouring pixels of a line of
-//   dst
+//   one thread: kWidth channels (16 bytes; 4 channels where the filter is 5x5) of 4 neighbouring pixels of a
+//   line of dst
 //
 //   src line r   x0  x1  x2  x3  x4  x5         each pixel is loaded once and slides past: x2 is tap 2 of dst 0, tap 1
 //                 \___|___/   |   |   |         of dst 1, tap 0 of dst 2. (3x3, stride 1; stride 2: 9 pixels.)
 //   dst line        d0  d1  d2  d3
 //
 // The sums stay in registers (4 * kWidth), the taps of a line too, from shared memory where the block keeps its
-// channels' filters; then the next r. Blocks are described in tile.h.
+// channels' filters; then the next r. Blocks are described in tile.cuh.
 //
 // 2 * R * S FLOPs for each element of dst; src read once from memory (R times from a cache, 1.5 times along the line)
 // and dst written once: 3x3, stride 1 in bf16 are 18 FLOPs for 4 bytes: memory is the limit; 5x5 in bf16 (50 for 4)
@@ -17,6 +17,8 @@
 //
 // What did not pay: 8 channels a thread for 5x5 in bf16: 16 to 128 bytes of spills at 128 registers.
 
+#include "kernels/base/arrays.h"
+#include "kernels/base/sizes.h"
 #include "kernels/depthwise/tile.cuh"
 #include "kernels/simt/shared.h"
 
@@ -100,7 +102,8 @@ __global__ void __launch_bounds__(kThreads, kBlocksOfProcessor)
 
 Verdict depthwise_supports(const Conv2dProblem& problem, DType type) {
   const Conv2dProblem& p = problem;
-  constexpr std::int64_t kMostPixels = std::int64_t{1} << 31;
+  constexpr std::int64_t kMostPixels = (std::int64_t{1} << 31) - (1 << 18);  // so that padded sizes are ints
+  constexpr int kMostPadding = 1 << 16;
   if (type != DType::kF32 && type != DType::kBf16)
     return Verdict::no(std::string("no depthwise convolution of ") + name_of(type));
   if (p.groups != p.c || p.k != p.c) return Verdict::no("not depthwise: groups, C and K differ");
@@ -108,12 +111,14 @@ Verdict depthwise_supports(const Conv2dProblem& problem, DType type) {
   if (p.stride_h != p.stride_w || (p.stride_h != 1 && p.stride_h != 2))
     return Verdict::no("strides other than 1 and 2");
   if (std::min({p.pad.top, p.pad.left, p.pad.bottom, p.pad.right}) < 0) return Verdict::no("a padding less than 0");
+  if (std::max({p.pad.top, p.pad.left, p.pad.bottom, p.pad.right}) > kMostPadding)
+    return Verdict::no("a padding above 2^16");
   if (std::min({p.n, p.h, p.w, p.c}) < 1) return Verdict::no("sizes must be 1 or more");
+  if (product_exceeds(kMostPixels, {p.n, p.h, std::int64_t{p.w} + 1})) return Verdict::no("2^31 pixels or more");
   if (p.h + p.pad.top + p.pad.bottom < p.r || p.w + p.pad.left + p.pad.right < p.s)
     return Verdict::no("the filter is larger than the padded picture");
   if (p.c > 65535) return Verdict::no("more than 65535 channels");
-  if (std::int64_t{p.n} * p.h * (p.w + 1) >= kMostPixels || std::int64_t{p.n} * p.p() * p.q() >= kMostPixels)
-    return Verdict::no("2^31 pixels or more");
+  if (product_exceeds(kMostPixels, {p.n, p.p(), p.q()})) return Verdict::no("2^31 pixels or more");
   return Verdict::yes();
 }
 
@@ -121,8 +126,10 @@ Status depthwise_forward(const Conv2dProblem& problem, DType type, const Depthwi
                          const DepthwiseTuning& tuning) {
   if (const Verdict verdict = depthwise_supports(problem, type); !verdict)
     return Status::failed("depthwise: " + verdict.reason());
-  if (!is_aligned(args.src) || !is_aligned(args.dst))
-    return Status::failed("depthwise: src and dst must be 16-byte aligned");
+  if (Status status = check_arrays("depthwise", {{"src", args.src}, {"weights", args.weights, 4}, {"dst", args.dst}},
+                                   {{"scale", args.scale, 4}, {"shift", args.shift, 4}});
+      !status)
+    return status;
   return for_shape<8, 4>(problem, type, [&]<class T, class W, class F, class S>(T, W, F, S) {
     const Tiling tiling =
         tiling_of(problem.c, W::value, std::int64_t{problem.n} * problem.p(), problem.q(), tuning.forward_blocks);

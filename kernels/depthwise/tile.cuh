@@ -126,8 +126,6 @@ __device__ __forceinline__ void add_product(Channels<kWidth>& sum, const Channel
   for (int i = 0; i < kWidth; ++i) sum[i] = fmaf(a[i], b[i], sum[i]);
 }
 
-inline bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
 /// run(T{}, width, filter, stride) as the problem asks for, which is supported. A width is what one 16-byte load holds,
 /// but at most kWidest3 (3x3) or kWidest5 (5x5): as many channels as a thread has registers for. One where C is no
 /// multiple of 16 bytes.

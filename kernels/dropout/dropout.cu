@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "kernels/base/arrays.h"
 #include "kernels/base/philox.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/simt/launch.h"
@@ -70,13 +71,12 @@ Status start(const DropoutProblem& p, const DropoutArgs& args, Stream stream) {
                 static_cast<T*>(args.dst), args.clock);
 }
 
-bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
 }  // namespace
 
 Verdict dropout_supports(const DropoutProblem& problem, DType type) {
   if (type != DType::kF32 && type != DType::kBf16) return Verdict::no(std::string("no dropout of ") + name_of(type));
   if (!(problem.rate >= 0 && problem.rate < 1)) return Verdict::no("the rate must be 0 or more and less than 1");
+  if (problem.elements < 0) return Verdict::no("less than 0 elements");
   if (problem.elements > (std::int64_t{kPerThread} << 32))
     return Verdict::no("more than 2^34 elements: the counter of quads has 32 bits");
   return Verdict::yes();
@@ -86,8 +86,10 @@ Status dropout(const DropoutProblem& problem, DType type, const DropoutArgs& arg
   if (const Verdict verdict = dropout_supports(problem, type); !verdict)
     return Status::failed("dropout: " + verdict.reason());
   if (problem.elements == 0) return Status::ok();
-  if (!is_aligned(args.src) || !is_aligned(args.dst))
-    return Status::failed("dropout: src and dst must be 16-byte aligned");
+  if (Status status =
+          check_arrays("dropout", {{"src", args.src}, {"dst", args.dst}, {"clock", args.clock, alignof(StepClock)}});
+      !status)
+    return status;
   return type == DType::kF32 ? start<float>(problem, args, stream) : start<__nv_bfloat16>(problem, args, stream);
 }
 

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <string>
 
+#include "kernels/base/arrays.h"
 #include "kernels/simt/channels.h"
 #include "kernels/simt/launch.h"
 
@@ -105,15 +106,16 @@ Status start(const Operation& operation, std::int64_t elements, const Elementwis
       operation, elements);
 }
 
-bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
 /// Whether there is anything wrong with a call, before anything else.
-Status checked(const char* name, std::int64_t elements, DType type, std::initializer_list<const void*> tensors) {
+Status checked(const char* name, std::int64_t elements, DType type, std::initializer_list<NamedArray> tensors) {
   if (const Verdict verdict = elementwise_supports(elements, type); !verdict)
     return Status::failed(std::string(name) + ": " + verdict.reason());
-  if (!std::all_of(tensors.begin(), tensors.end(), is_aligned))
-    return Status::failed(std::string(name) + ": all tensors must be 16-byte aligned");
-  return Status::ok();
+  return elements == 0 ? Status::ok() : check_arrays(name, tensors);
+}
+
+/// A gradient that nobody wants has no elements.
+std::int64_t wanted(std::int64_t elements, GradMode mode) {
+  return mode == GradMode::kIgnore ? std::min<std::int64_t>(elements, 0) : elements;
 }
 
 template <class T, class V>
@@ -142,7 +144,7 @@ Verdict elementwise_supports(std::int64_t elements, DType type) {
 
 Status activation_forward(const ActivationProblem& problem, DType type, const ActivationForwardArgs& args,
                           Stream stream, const ElementwiseTuning& tuning) {
-  Status status = checked("activation", problem.elements, type, {args.src, args.dst});
+  Status status = checked("activation", problem.elements, type, {{"src", args.src}, {"dst", args.dst}});
   if (!status || problem.elements == 0) return status;
   return for_type(type, [&]<class T>(T) {
     const ActivationForward<T> operation = {as<T>(args.src), as<T>(args.dst), problem.activation};
@@ -152,8 +154,10 @@ Status activation_forward(const ActivationProblem& problem, DType type, const Ac
 
 Status activation_backward(const ActivationProblem& problem, DType type, const ActivationBackwardArgs& args,
                            Stream stream, const ElementwiseTuning& tuning) {
-  Status status = checked("activation backward", problem.elements, type, {args.dst, args.diff_dst, args.diff_src});
-  if (!status || problem.elements == 0 || args.diff_src_mode == GradMode::kIgnore) return status;
+  const std::int64_t elements = wanted(problem.elements, args.diff_src_mode);
+  Status status = checked("activation backward", elements, type,
+                          {{"dst", args.dst}, {"diff_dst", args.diff_dst}, {"diff_src", args.diff_src}});
+  if (!status || elements == 0) return status;
   return for_type(type, [&]<class T>(T) {
     const ActivationBackward<T> operation = {as<T>(args.dst), as<T>(args.diff_dst), as<T>(args.diff_src),
                                              problem.activation, args.diff_src_mode};
@@ -162,7 +166,7 @@ Status activation_backward(const ActivationProblem& problem, DType type, const A
 }
 
 Status add(const AddProblem& problem, DType type, const AddArgs& args, Stream stream, const ElementwiseTuning& tuning) {
-  Status status = checked("add", problem.elements, type, {args.a, args.b, args.dst});
+  Status status = checked("add", problem.elements, type, {{"a", args.a}, {"b", args.b}, {"dst", args.dst}});
   if (!status || problem.elements == 0) return status;
   return for_type(type, [&]<class T>(T) {
     const Sum<T> operation = {as<T>(args.a), as<T>(args.b), as<T>(args.dst)};
@@ -172,8 +176,9 @@ Status add(const AddProblem& problem, DType type, const AddArgs& args, Stream st
 
 Status add_backward(const AddProblem& problem, DType type, const AddBackwardArgs& args, Stream stream,
                     const ElementwiseTuning& tuning) {
-  Status status = checked("add backward", problem.elements, type, {args.diff_dst, args.diff_src});
-  if (!status || problem.elements == 0 || args.diff_src_mode == GradMode::kIgnore) return status;
+  const std::int64_t elements = wanted(problem.elements, args.diff_src_mode);
+  Status status = checked("add backward", elements, type, {{"diff_dst", args.diff_dst}, {"diff_src", args.diff_src}});
+  if (!status || elements == 0) return status;
   return for_type(type, [&]<class T>(T) {
     const FanIn<T> operation = {as<T>(args.diff_dst), as<T>(args.diff_src), args.diff_src_mode};
     return start<T>(operation, problem.elements, tuning, stream);

@@ -1,19 +1,24 @@
 #pragma once
-// How elementwise kernels are cut into blocks. Rows that nobody has measured say so.
+// How elementwise kernels are cut into blocks.
 
-#include "kernels/base/arch.h"
+#include "kernels/base/tuning.h"
 
 namespace cudacards {
 
 struct ElementwiseTuning {
   Arch arch;
-  unsigned most_blocks;  // beyond that the blocks of 256 threads go round
+  unsigned most_blocks = 1;  // beyond that the blocks of 256 threads go round
+  const char* evidence = kNotMeasured;
 };
 
-constexpr ElementwiseTuning kElementwiseTuning[] = {
-    {.arch = {8, 0}, .most_blocks = 1u << 16},  // not measured
-    {.arch = {9, 0}, .most_blocks = 1u << 16},  // not measured
+// clang-format off
+inline constexpr ElementwiseTuning kElementwiseTuning[] = {
+    {.arch = {8, 0}, .most_blocks = 65536, .evidence = kNotMeasured},
+    {.arch = {9, 0}, .most_blocks = 65536, .evidence = kNotMeasured},
 };
-constexpr ElementwiseTuning kDefaultElementwiseTuning = kElementwiseTuning[0];
+// clang-format on
+
+constexpr const ElementwiseTuning& elementwise_tuning(Arch arch) { return row_for(kElementwiseTuning, arch); }
+inline constexpr ElementwiseTuning kDefaultElementwiseTuning = elementwise_tuning({9, 0});
 
 }  // namespace cudacards

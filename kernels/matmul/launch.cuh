@@ -64,10 +64,10 @@ Status launch_split(MatmulOperands<typename Core::Element> p, int wanted, const 
       const PartialLayout layout = partial_layout(p.size);
       const PartialEpilogue<D::kSums> partial{workspace, layout};
       if (Status status = launch_tiles<Core, kAccess>(p, slices.count, partial, stream); !status) return status;
-      const std::int64_t blocks = (reduce_items<Epilogue>(layout) + kReduceQuads - 1) / kReduceQuads;
+      const std::int64_t blocks = slice_blocks(reduce_items<Epilogue>(layout), slices.count);
       return launch(reduce_kernel<Epilogue>,
                     {.grid = dim3(static_cast<unsigned>(blocks)),
-                     .block = dim3(kReduceQuads * kReduceThreads),
+                     .block = dim3(kSliceBlock),
                      .shared_bytes = 0,
                      .stream = stream},
                     p.size, layout, slices.count, workspace, epilogue);

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/base/arch.h"
+#include "kernels/matmul/tuning.h"
 
 namespace cudacards {
 
@@ -42,26 +42,6 @@ struct MatmulPlan {
 struct MatmulSize {
   int m = 1, n = 1, k = 1;
 };
-
-struct MatmulTuning {
-  Arch arch;
-  int blocks_wanted;  // slices are added until there are so many: one a multiprocessor
-  int least_slice;    // of k: a slice shorter than this is not worth its partial sums
-};
-
-/// The first row whose architecture is not newer. Nobody has measured any of them: a block a multiprocessor of the
-/// largest card, and 256 of k, whose operands are five times the bytes of a 32 x 128 tile's partial sums in bf16.
-constexpr MatmulTuning kMatmulTuning[] = {
-    {.arch = {9, 0}, .blocks_wanted = 132, .least_slice = 256},  // H100, H200. Not measured
-    {.arch = {8, 0}, .blocks_wanted = 108, .least_slice = 256},  // A100. Not measured
-};
-
-constexpr MatmulTuning matmul_tuning(Arch arch) {
-  for (const MatmulTuning& row : kMatmulTuning) {
-    if (row.arch <= arch) return row;
-  }
-  return kMatmulTuning[1];
-}
 
 constexpr std::int64_t tiles_of(const MatmulSize& size, TileShape shape) {
   const TileExtent tile = extent_of(shape);

@@ -1,13 +1,15 @@
 // metrics += { sum of row_loss, rows, rows of rank 0, rows of rank below 5 } over the first `rows` rows.
 //
-//   thread t of one block adds rows t, t + 256, t + 512, ...; then thread t adds thread t + 128's sum, t + 64's, ... t
-//   + 1's
+//   thread t of one block adds rows t, t + 256, t + 512, ...; then thread t adds the sums of threads
+//   t + 128, t + 64, ... t + 1
 //
 // Doubles: the losses of an epoch are millions of terms, and 256 rows are two additions a thread, cheap on any GPU. The
 // order depends on nothing but `rows`: the same bytes on every machine. Reads 8 bytes a row; the latency of the launch
 // and of eight barriers decides.
 
 #include "kernels/metrics/metrics.h"
+
+#include "kernels/base/arrays.h"
 #include "kernels/simt/launch.h"
 #include "kernels/simt/shared.h"
 #include "kernels/simt/warp.h"
@@ -66,6 +68,13 @@ Status accumulate_metrics(const MetricsProblem& problem, const MetricsArgs& args
   if (const Verdict verdict = accumulate_metrics_supports(problem); !verdict)
     return Status::failed("accumulate_metrics: " + verdict.reason());
   if (problem.batch == 0) return Status::ok();
+  if (Status status = check_arrays("accumulate_metrics",
+                                   {{"row_loss", args.row_loss, 4},
+                                    {"label_rank", args.label_rank, 4},
+                                    {"metrics", args.metrics, alignof(Metrics)}},
+                                   {{"rows", args.rows, 4}});
+      !status)
+    return status;
   return launch(metrics_kernel, {.grid = dim3(1), .block = dim3(kThreads), .shared_bytes = 0, .stream = stream},
                 problem, args);
 }

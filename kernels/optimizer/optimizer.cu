@@ -1,4 +1,4 @@
-// Parameters of all layers in one launch; the rules are in rule.h, the way through the segments in segments.h.
+// Parameters of all layers in one launch; the rules are in rule.cuh, the way through the segments in segments.cuh.
 //
 //   w, m, v, average (elements) fp32 in place; g (elements) fp32; copy (elements) bf16
 //
@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <string>
 
+#include "kernels/base/arrays.h"
 #include "kernels/optimizer/optimizer.h"
 #include "kernels/optimizer/rule.cuh"
 #include "kernels/optimizer/segments.cuh"
@@ -130,7 +131,6 @@ LaunchConfig grid_of(const OptimizerProblem& p, Stream stream) {
           .stream = stream};
 }
 
-bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
 bool has_no_work(const OptimizerProblem& p) { return p.elements == 0 || p.segments == 0; }
 
 }  // namespace
@@ -149,15 +149,17 @@ Status optimizer_update(const OptimizerProblem& problem, const OptimizerArgs& ar
     return Status::failed("optimizer: " + verdict.reason());
   if (has_no_work(problem)) return Status::ok();
   const bool is_sgd = problem.options.kind == OptimizerKind::kSgd;
-  if (args.segments == nullptr || args.clock == nullptr || args.parameters == nullptr || args.gradients == nullptr ||
-      args.moment1 == nullptr || (!is_sgd && args.moment2 == nullptr)) {
-    return Status::failed("optimizer: segments, clock, parameters, gradients and moments must be given");
-  }
-  for (const void* array : {static_cast<const void*>(args.parameters), static_cast<const void*>(args.gradients),
-                            static_cast<const void*>(args.moment1), static_cast<const void*>(args.moment2),
-                            static_cast<const void*>(args.average), static_cast<const void*>(args.copy)}) {
-    if (!is_aligned(array)) return Status::failed("optimizer: arrays must be 16-byte aligned");
-  }
+  if (Status status = check_arrays(
+          "optimizer",
+          {{"segments", args.segments, alignof(OptimizerSegment)},
+           {"clock", args.clock, alignof(OptimizerClock)},
+           {"parameters", args.parameters},
+           {"gradients", args.gradients},
+           {"moment1", args.moment1},
+           {"moment2", is_sgd ? args.moment1 : args.moment2}},
+          {{"average", args.average}, {"copy", args.copy}, {"report", args.report, alignof(GradientReport)}});
+      !status)
+    return status;
   return is_sgd ? launch(update_kernel<SgdRule>, grid_of(problem, stream), problem, args)
                 : launch(update_kernel<AdamRule>, grid_of(problem, stream), problem, args);
 }
@@ -165,13 +167,15 @@ Status optimizer_update(const OptimizerProblem& problem, const OptimizerArgs& ar
 Status check_gradients(const OptimizerProblem& problem, const OptimizerArgs& args, Stream stream) {
   if (const Verdict verdict = optimizer_supports(problem); !verdict)
     return Status::failed("gradient check: " + verdict.reason());
-  if (args.report == nullptr) return Status::failed("gradient check: the report must be given");
+  if (Status status = check_arrays("gradient check", {{"report", args.report, alignof(GradientReport)}}); !status)
+    return status;
   const LaunchConfig one_thread = {.grid = dim3(1), .block = dim3(1), .shared_bytes = 0, .stream = stream};
   if (Status cleared = launch(clear_report_kernel, one_thread, args.report); !cleared) return cleared;
   if (has_no_work(problem)) return Status::ok();
-  if (args.segments == nullptr || args.gradients == nullptr)
-    return Status::failed("gradient check: segments and gradients must be given");
-  if (!is_aligned(args.gradients)) return Status::failed("gradient check: the gradients must be 16-byte aligned");
+  if (Status status = check_arrays(
+          "gradient check", {{"segments", args.segments, alignof(OptimizerSegment)}, {"gradients", args.gradients}});
+      !status)
+    return status;
   return launch(check_gradients_kernel, grid_of(problem, stream), problem, args);
 }
 

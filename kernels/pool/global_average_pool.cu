@@ -4,9 +4,9 @@
 //   block: one picture, 8 groups of kWidth channels (128 bytes), 16 rows of threads
 //
 //        group 0 .. 7                     row y adds up the pixels y, y + 16, y + 32, ... of its channels: 49 pixels
-//        are
-//   y=0  | 16 B | 16 B | ...              4 loads a thread, all on their way at once. Then the rows' sums go to shared
-//   y=1  | 16 B | 16 B | ...    pixels    memory, and one thread a channel adds up the 16 of them, first row to last:
+//   y=0  | 16 B | 16 B | ...              are 4 loads a thread, all on their way at once. Then the rows' sums go to
+//   y=1  | 16 B | 16 B | ...    pixels    shared memory, and one thread a channel adds up the 16 of them, first row to
+//   last:
 //   ...                                   the order is fixed by the problem.
 //
 // Forward reads N * pixels * C elements once and writes N * C; backward the reverse. One addition an element: memory is
@@ -90,7 +90,8 @@ __global__ void __launch_bounds__(kThreads)
 Verdict global_average_pool_supports(const GlobalPoolProblem& problem, DType type) {
   if (Verdict verdict = pool::supports_type(type); !verdict) return verdict;
   if (std::min({problem.n, problem.pixels, problem.c}) < 1) return Verdict::no("sizes must be 1 or more");
-  if (problem.src_elements() > pool::kMostItems) return Verdict::no("more than 2^31 elements");
+  if (product_exceeds(pool::kMostItems, {problem.n, problem.pixels, problem.c}))
+    return Verdict::no("more than 2^31 elements");
   if (problem.c > kGroups * 65535) return Verdict::no("more than 524280 channels");
   return Verdict::yes();
 }
@@ -99,8 +100,8 @@ Status global_average_pool_forward(const GlobalPoolProblem& problem, DType type,
                                    Stream stream) {
   if (const Verdict verdict = global_average_pool_supports(problem, type); !verdict)
     return Status::failed("global average pool: " + verdict.reason());
-  if (!pool::is_aligned(args.src) || !pool::is_aligned(args.dst))
-    return Status::failed("global average pool: src and dst must be 16-byte aligned");
+  if (Status status = check_arrays("global average pool", {{"src", args.src}, {"dst", args.dst}}); !status)
+    return status;
   return pool::for_type_and_width(type, problem.c, [&]<class T, class W>(T, W) {
     const int channels = kGroups * W::kValue;
     const LaunchConfig config = {
@@ -118,8 +119,10 @@ Status global_average_pool_backward(const GlobalPoolProblem& problem, DType type
   if (const Verdict verdict = global_average_pool_supports(problem, type); !verdict)
     return Status::failed("global average pool backward: " + verdict.reason());
   if (args.diff_src_mode == GradMode::kIgnore) return Status::ok();
-  if (!pool::is_aligned(args.diff_dst) || !pool::is_aligned(args.diff_src))
-    return Status::failed("global average pool backward: diff_dst and diff_src must be 16-byte aligned");
+  if (Status status =
+          check_arrays("global average pool backward", {{"diff_dst", args.diff_dst}, {"diff_src", args.diff_src}});
+      !status)
+    return status;
   return pool::for_type_and_width(type, problem.c, [&]<class T, class W>(T, W) {
     const std::int64_t items = problem.src_elements() / W::kValue;
     return launch(global_average_pool_backward_kernel<T, W::kValue>, pool::grid_of(items, tuning, stream), problem,

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "kernels/base/arrays.h"
+#include "kernels/base/sizes.h"
 #include "kernels/pool/pool.h"
 #include "kernels/simt/channels.h"
 #include "kernels/simt/launch.h"
@@ -20,8 +22,6 @@ inline LaunchConfig grid_of(std::int64_t items, const PoolTuning& tuning, Stream
   return {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(kThreads), .shared_bytes = 0, .stream = stream};
 }
 
-inline bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
 inline Verdict supports_type(DType type) {
   if (type == DType::kF32 || type == DType::kBf16) return Verdict::yes();
   return Verdict::no(std::string("no pooling of ") + name_of(type));
@@ -32,7 +32,7 @@ inline Verdict supports_windows(const Pool2dProblem& p, DType type) {
   if (std::min({p.n, p.h, p.w, p.c, p.window_h, p.window_w, p.stride_h, p.stride_w}) < 1)
     return Verdict::no("sizes, windows and strides must be 1 or more");
   if (p.window_h > p.h || p.window_w > p.w) return Verdict::no("the window is larger than the picture");
-  if (p.src_elements() > kMostItems) return Verdict::no("more than 2^31 elements");
+  if (product_exceeds(kMostItems, {p.n, p.h, p.w, p.c})) return Verdict::no("more than 2^31 elements");
   return Verdict::yes();
 }
 

@@ -2,8 +2,8 @@
 // average pool  diff_src[n,h,w,c] = sum of diff_dst[n,p,q,c] over the windows (p,q) that hold (h,w), / window size
 //
 //                   |---- p - 1 ----|              gather: a thread has one pixel of src and kWidth channels and asks
-//                   the
-//   h:  0   1   2   3   4   5   6   7              windows p with p * stride <= h < p * stride + window, in row order.
+//   h:  0   1   2   3   4   5   6   7              the windows p with p * stride <= h < p * stride + window, in row
+//   order.
 //                           |---- p ----|          Windows may overlap; nobody adds to memory that another one adds to,
 //                           ^ h                    so there are no atomics and the sum's order is fixed.
 //
@@ -91,8 +91,10 @@ Status max_pool_backward(const Pool2dProblem& problem, DType type, const MaxPool
   if (const Verdict verdict = max_pool_supports(problem, type); !verdict)
     return Status::failed("max pool backward: " + verdict.reason());
   if (args.diff_src_mode == GradMode::kIgnore) return Status::ok();
-  if (!pool::is_aligned(args.diff_dst) || !pool::is_aligned(args.argmax) || !pool::is_aligned(args.diff_src))
-    return Status::failed("max pool backward: diff_dst, argmax and diff_src must be 16-byte aligned");
+  if (Status status = check_arrays("max pool backward",
+                                   {{"diff_dst", args.diff_dst}, {"argmax", args.argmax}, {"diff_src", args.diff_src}});
+      !status)
+    return status;
   return pool::for_type_and_width(type, problem.c, [&]<class T, class W>(T, W) {
     const std::int64_t items = problem.src_elements() / W::kValue;
     return launch(max_pool_backward_kernel<T, W::kValue>, pool::grid_of(items, tuning, stream), problem, problem.p(),
@@ -106,8 +108,9 @@ Status average_pool_backward(const Pool2dProblem& problem, DType type, const Ave
   if (const Verdict verdict = average_pool_supports(problem, type); !verdict)
     return Status::failed("average pool backward: " + verdict.reason());
   if (args.diff_src_mode == GradMode::kIgnore) return Status::ok();
-  if (!pool::is_aligned(args.diff_dst) || !pool::is_aligned(args.diff_src))
-    return Status::failed("average pool backward: diff_dst and diff_src must be 16-byte aligned");
+  if (Status status = check_arrays("average pool backward", {{"diff_dst", args.diff_dst}, {"diff_src", args.diff_src}});
+      !status)
+    return status;
   return pool::for_type_and_width(type, problem.c, [&]<class T, class W>(T, W) {
     const std::int64_t items = problem.src_elements() / W::kValue;
     return launch(average_pool_backward_kernel<T, W::kValue>, pool::grid_of(items, tuning, stream), problem,

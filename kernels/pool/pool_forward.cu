@@ -4,9 +4,8 @@
 //   src rows  | q = 0 | q = 1 | q = 2 |       a thread has one window and kWidth neighbouring channels: 16 bytes of
 //   each
 //             +---+---+---+---+---+---+       of its pixels. Neighbouring threads have neighbouring channels, then the
-//      top    | x   x |       |       |       next window of the row: a warp reads whole sectors whatever C is, where C
-//      is
-//             | x   x |       |       |       a multiple of 8 (bf16) or 4 (fp32). Other C: one channel a thread.
+//      top    | x   x |       |       |       next window of the row: a warp reads whole sectors whatever C is, where
+//             | x   x |       |       |       C is a multiple of 8 (bf16) or 4 (fp32). Other C: one channel a thread.
 //             +---+---+---+---+---+---+
 //
 // Reads src once (windows that overlap: the second time from a cache), writes dst once and, for the max pool in
@@ -110,8 +109,9 @@ Status max_pool_forward(const Pool2dProblem& problem, DType type, const MaxPoolF
                         const PoolTuning& tuning) {
   if (const Verdict verdict = max_pool_supports(problem, type); !verdict)
     return Status::failed("max pool: " + verdict.reason());
-  if (!pool::is_aligned(args.src) || !pool::is_aligned(args.dst) || !pool::is_aligned(args.argmax))
-    return Status::failed("max pool: src, dst and argmax must be 16-byte aligned");
+  if (Status status = check_arrays("max pool", {{"src", args.src}, {"dst", args.dst}}, {{"argmax", args.argmax}});
+      !status)
+    return status;
   return pool::for_type_and_width(type, problem.c, [&]<class T, class W>(T, W) {
     const auto kernel = is_2x2(problem) ? max_pool_forward_kernel<T, W::kValue, Window::k2x2>
                                         : max_pool_forward_kernel<T, W::kValue, Window::kAny>;
@@ -126,8 +126,7 @@ Status average_pool_forward(const Pool2dProblem& problem, DType type, const Aver
                             const PoolTuning& tuning) {
   if (const Verdict verdict = average_pool_supports(problem, type); !verdict)
     return Status::failed("average pool: " + verdict.reason());
-  if (!pool::is_aligned(args.src) || !pool::is_aligned(args.dst))
-    return Status::failed("average pool: src and dst must be 16-byte aligned");
+  if (Status status = check_arrays("average pool", {{"src", args.src}, {"dst", args.dst}}); !status) return status;
   return pool::for_type_and_width(type, problem.c, [&]<class T, class W>(T, W) {
     const auto kernel = is_2x2(problem) ? average_pool_forward_kernel<T, W::kValue, Window::k2x2>
                                         : average_pool_forward_kernel<T, W::kValue, Window::kAny>;

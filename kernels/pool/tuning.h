@@ -1,19 +1,24 @@
 #pragma once
-// How pooling kernels are cut into blocks. Rows that nobody has measured say so.
+// How pooling kernels are cut into blocks.
 
-#include "kernels/base/arch.h"
+#include "kernels/base/tuning.h"
 
 namespace cudacards {
 
 struct PoolTuning {
   Arch arch;
-  unsigned most_blocks;  // beyond that the blocks of 256 threads go round
+  unsigned most_blocks = 1;  // beyond that the blocks of 256 threads go round
+  const char* evidence = kNotMeasured;
 };
 
-constexpr PoolTuning kPoolTuning[] = {
-    {.arch = {8, 0}, .most_blocks = 1u << 16},  // not measured
-    {.arch = {9, 0}, .most_blocks = 1u << 16},  // not measured
+// clang-format off
+inline constexpr PoolTuning kPoolTuning[] = {
+    {.arch = {8, 0}, .most_blocks = 65536, .evidence = kNotMeasured},
+    {.arch = {9, 0}, .most_blocks = 65536, .evidence = kNotMeasured},
 };
-constexpr PoolTuning kDefaultPoolTuning = kPoolTuning[0];
+// clang-format on
+
+constexpr const PoolTuning& pool_tuning(Arch arch) { return row_for(kPoolTuning, arch); }
+inline constexpr PoolTuning kDefaultPoolTuning = pool_tuning({9, 0});
 
 }  // namespace cudacards

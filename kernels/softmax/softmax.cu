@@ -11,6 +11,7 @@
 
 #include <cmath>
 
+#include "kernels/base/arrays.h"
 #include "kernels/simt/launch.h"
 #include "kernels/simt/shared.h"
 #include "kernels/softmax/rows.cuh"
@@ -114,8 +115,6 @@ Status backward(const SoftmaxProblem& p, const SoftmaxBackwardArgs& args, Stream
   return start(softmax_backward_block_kernel<T, 1>, block_a_row(p, stream));
 }
 
-bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
 }  // namespace
 
 Verdict softmax_supports(const SoftmaxProblem& problem, DType type) {
@@ -130,8 +129,7 @@ Status softmax(const SoftmaxProblem& problem, DType type, const SoftmaxArgs& arg
   if (const Verdict verdict = softmax_supports(problem, type); !verdict)
     return Status::failed("softmax: " + verdict.reason());
   if (problem.rows == 0) return Status::ok();
-  if (!is_aligned(args.src) || !is_aligned(args.dst))
-    return Status::failed("softmax: src and dst must be 16-byte aligned");
+  if (Status status = check_arrays("softmax", {{"src", args.src}, {"dst", args.dst}}); !status) return status;
   return type == DType::kF32 ? forward<float>(problem, args, stream) : forward<__nv_bfloat16>(problem, args, stream);
 }
 
@@ -139,8 +137,10 @@ Status softmax_backward(const SoftmaxProblem& problem, DType type, const Softmax
   if (const Verdict verdict = softmax_supports(problem, type); !verdict)
     return Status::failed("softmax_backward: " + verdict.reason());
   if (problem.rows == 0 || args.mode == GradMode::kIgnore) return Status::ok();
-  if (!is_aligned(args.dst) || !is_aligned(args.diff_dst) || !is_aligned(args.diff_src))
-    return Status::failed("softmax_backward: dst, diff_dst and diff_src must be 16-byte aligned");
+  if (Status status = check_arrays("softmax_backward",
+                                   {{"dst", args.dst}, {"diff_dst", args.diff_dst}, {"diff_src", args.diff_src}});
+      !status)
+    return status;
   return type == DType::kF32 ? backward<float>(problem, args, stream) : backward<__nv_bfloat16>(problem, args, stream);
 }
 

@@ -1,16 +1,31 @@
 #pragma once
-// Who works on a row, by its length. Not measured on any architecture: latency, not bandwidth, decides for the batches
-// of a training step (256 rows of 53 classes are 54 KB), so blocks are small and there are many.
+// Who works on a row, by its length. Compiled in, one row for all machines: it decides the order of sums.
+
+#include "kernels/base/tuning.h"
 
 namespace cudacards {
 
-/// Classes up to which a warp keeps the row in registers: classes / 32 of them a lane.
-constexpr int kShortRow = 64, kMiddleRow = 256, kLongestWarpRow = 1024;
-/// Rows a block, one a warp.
-constexpr int kWarpsOfRows = 4;
-/// Threads of the block that works on one longer row.
-constexpr int kThreadsOfRow = 256;
-/// Such blocks an SM should hold: 64 registers a thread. Without it ptxas aims at 32 and spills.
-constexpr int kBlocksOfRow = 4;
+struct SoftmaxTuning {
+  int short_row, middle_row, longest_warp_row;  // classes up to which a warp keeps the row in registers
+  int warps;                                    // of a block, a row each
+  int threads;                                  // of the block that works on one longer row
+  int blocks;  // such that an SM should hold: 64 registers a thread. Without it ptxas aims at 32 and spills
+  const char* evidence;
+};
+
+// Latency, not bandwidth, decides for the batches of a training step (256 rows of 53 classes are 54 KB), so blocks are
+// small and there are many.
+inline constexpr SoftmaxTuning kSoftmaxTuning = {.short_row = 64,
+                                                 .middle_row = 256,
+                                                 .longest_warp_row = 1024,
+                                                 .warps = 4,
+                                                 .threads = 256,
+                                                 .blocks = 4,
+                                                 .evidence = kNotMeasured};
+
+constexpr int kShortRow = kSoftmaxTuning.short_row, kMiddleRow = kSoftmaxTuning.middle_row,
+              kLongestWarpRow = kSoftmaxTuning.longest_warp_row;
+constexpr int kWarpsOfRows = kSoftmaxTuning.warps, kThreadsOfRow = kSoftmaxTuning.threads,
+              kBlocksOfRow = kSoftmaxTuning.blocks;
 
 }  // namespace cudacards

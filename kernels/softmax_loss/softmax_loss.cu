@@ -15,6 +15,7 @@
 
 #include <cmath>
 
+#include "kernels/base/arrays.h"
 #include "kernels/simt/launch.h"
 #include "kernels/simt/shared.h"
 #include "kernels/softmax/rows.cuh"
@@ -156,8 +157,6 @@ Status start(const SoftmaxLossProblem& p, const SoftmaxLossArgs& args, Stream st
   return go(softmax_loss_block_kernel<T, 1>, p.batch, kThreadsOfRow);
 }
 
-bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
 }  // namespace
 
 Verdict softmax_loss_supports(const SoftmaxLossProblem& problem, DType type) {
@@ -174,8 +173,15 @@ Status softmax_loss(const SoftmaxLossProblem& problem, DType type, const Softmax
   if (const Verdict verdict = softmax_loss_supports(problem, type); !verdict)
     return Status::failed("softmax_loss: " + verdict.reason());
   if (problem.batch == 0) return Status::ok();
-  if (!is_aligned(args.logits) || !is_aligned(args.diff_logits))
-    return Status::failed("softmax_loss: logits and diff_logits must be 16-byte aligned");
+  if (Status status = check_arrays("softmax_loss",
+                                   {{"logits", args.logits},
+                                    {"labels", args.labels, 4},
+                                    {"row_loss", args.row_loss, 4},
+                                    {"label_rank", args.label_rank, 4},
+                                    {"winner", args.winner, 4}},
+                                   {{"diff_logits", args.diff_logits}, {"rows", args.rows, 4}});
+      !status)
+    return status;
   return type == DType::kF32 ? start<float>(problem, args, stream) : start<__nv_bfloat16>(problem, args, stream);
 }
 

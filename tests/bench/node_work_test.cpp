@@ -59,11 +59,12 @@ TEST(NodeWork, InferenceLeavesDstAlone) {
 struct SmallDense {
   NodeWork work(const NodeWork::Limits& limits) const {
     const auto dense = std::make_shared<const Dense>(3);
-    const Problem problem = {.src = {{{4, 5}, DType::kF32}},
-                             .dst = {{4, 3}, DType::kF32},
-                             .training = true,
-                             .diff_src_wanted = {true},
-                             .diff_parameters_wanted = true};
+    Problem problem;
+    problem.src.push_back({Shape{4, 5}, DType::kF32});
+    problem.dst = {Shape{4, 3}, DType::kF32};
+    problem.training = true;
+    problem.diff_src_wanted = {true};
+    problem.diff_parameters_wanted = true;
     const Implementation& reference = dense->implementations(DeviceKind::kCpu).back();
     return NodeWork(cpu_device(), {{dense, problem, reference}}, DType::kF32, limits);
   }
@@ -115,8 +116,9 @@ TEST(Candidates, EveryNodeIsListedOrCountedWithItsTwin) {
   for (const auto& model : models()) {
     const CandidateOptions options = {.model = model.name, .batch = 2, .image_size = 32};
     const Graph graph = build_model(model.name, {.height = 32, .width = 32});
+    const Plan plan = Plan::look_at(graph, {.batch = 2});
     int nodes = 0, listed = 0;
-    for (const PlanNode& node : Plan::look_at(graph, {.batch = 2}).nodes()) nodes += node.operation->is_view() ? 0 : 1;
+    for (const PlanNode& node : plan.nodes()) nodes += node.operation->is_view() ? 0 : 1;
     for (const NodeCandidates& node : candidates_of(options, {})) listed += node.occurrences;
     EXPECT_EQ(listed, nodes) << model.name;
   }

@@ -98,6 +98,22 @@ TEST(CliSummary, CountsTheNotebooksParameters) {
   }
 }
 
+TEST(CliSummary, CountsTheNotebooksHeads) {
+  struct Case {
+    const char* head;
+    int total, trainable;
+  };
+  for (const Case& c : {Case{"notebook", 1'745'595, 53'106}, Case{"notebook-finetune", 1'827'582, 135'093},
+                        Case{"imagenet", 1'692'489, 1'692'489 - 14'080}}) {
+    const Outcome outcome = run_program({"summary", "--arch", "mobilenetv2", "--width", "0.35", "--head", c.head,
+                                         "--image-size", "128", "--batch", "1", "--json"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const json parameters = json::parse(outcome.out)["parameters"];
+    EXPECT_EQ(parameters["total"], c.total) << c.head;
+    EXPECT_EQ(parameters["trainable"], c.trainable) << c.head;
+  }
+}
+
 TEST(CliSummary, FitsATerminalOf80Columns) {
   const Outcome outcome = run_program({"summary", "--arch", "cnn"});
   EXPECT_EQ(outcome.exit_code, 0);

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/{mlp,cnn,residual}.safetensors: what PyTorch computes for whole networks, in double precision on the CPU.
+"""Makes tests/golden/{mlp,cnn,residual,mobilenetv2}.safetensors: what PyTorch computes for whole networks, in double precision on the CPU.
 
-Needs torch, numpy and safetensors:  make_network_golden.py [FOLDER]
+Needs torch, numpy and safetensors:  make_network_golden.py [FOLDER [NETWORK...]]
 
 Inputs and parameters come from a formula that C++ repeats bit for bit (`uniform` below), so the files hold results only:
-logits, and for label smoothing 0 and 0.1 the loss, every gradient, and ten losses of Adam in Keras' form. A tensor of more than
+logits, and for label smoothing 0 and 0.1 (mobilenetv2: 0.1) the loss, every gradient, and ten losses of Adam in Keras' form. A tensor of more than
 4,096 values is stored as 1,024 samples and the sums of its rows and columns (dimension 0 against the rest).
 
 Beside each vector lies how far rounding may carry it: its largest deviation (2-norm) in trials that add the rounding of fp32
@@ -21,6 +21,8 @@ import safetensors.numpy
 import torch
 import torch.nn.functional as F
 
+from formula import key_of, mix
+
 BATCH, HEIGHT, WIDTH, CLASSES = 4, 20, 28, 53  # height is not width; 20 x 28 -> 10 x 14 -> 5 x 7 -> 2 x 3: the last pool is ragged
 ADAM_STEPS = 10
 RATE, BETA1, BETA2, EPSILON, MOMENTUM, NORM_EPSILON, SCALE = (
@@ -29,22 +31,6 @@ SAMPLED_ABOVE, SAMPLES, TRIALS = 4096, 1024, 8
 
 
 # The formula --------------------------------------------------------------------------------------------------------------
-
-def mix(index, key):
-    """The finaliser of MurmurHash3 on (index + key): 32 well-mixed bits for each index."""
-    h = (numpy.asarray(index, dtype=numpy.uint64) + key) & 0xFFFFFFFF
-    h = ((h ^ (h >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
-    h = ((h ^ (h >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
-    return h ^ (h >> 16)
-
-
-def key_of(name):
-    """FNV-1a, 32 bits."""
-    h = 0x811C9DC5
-    for byte in name.encode():
-        h = ((h ^ byte) * 0x01000193) & 0xFFFFFFFF
-    return h
-
 
 def uniform(name, size):
     """Values in [-1, 1) with 24 bits."""
@@ -61,9 +47,9 @@ def initial(name, shape):
     return torch.from_numpy(values.astype(numpy.float32).astype(numpy.float64)).reshape(shape)
 
 
-def pixels():
-    values = mix(numpy.arange(BATCH * HEIGHT * WIDTH * 3), key_of("pixels")) % 256
-    return torch.from_numpy(values.astype(numpy.float64)).reshape(BATCH, HEIGHT, WIDTH, 3)
+def pixels(height, width):
+    values = mix(numpy.arange(BATCH * height * width * 3), key_of("pixels")) % 256
+    return torch.from_numpy(values.astype(numpy.float64)).reshape(BATCH, height, width, 3)
 
 
 def labels():
@@ -98,6 +84,7 @@ class Network:
 
     def __init__(self):
         self.parameters, self.statistics, self.precision = {}, {}, None
+        self.momentum = MOMENTUM
         self.margin = math.inf  # distance of the nearest kink (ReLU's 0, ReLU6's 6, a tie in a window), relative to the layer's rms
 
     def begin(self, precision):
@@ -122,8 +109,8 @@ class Network:
     def near(self, distance, scale):
         self.margin = min(self.margin, (distance.abs().min() / scale.square().mean().sqrt()).item())
 
-    def image(self):
-        return self.rounded(pixels().permute(0, 3, 1, 2) * SCALE, 1, 1)
+    def image(self, height=HEIGHT, width=WIDTH, scale=SCALE, offset=0.0):
+        return self.rounded(pixels(height, width).permute(0, 3, 1, 2) * scale + offset, 1, 1)
 
     def activation(self, x, kind):
         if kind is None:
@@ -134,8 +121,8 @@ class Network:
         self.near(x.detach() - 6, x.detach())
         return F.hardtanh(x, 0, 6)
 
-    def conv2d(self, x, filters, kernel=3, stride=1, depthwise=False, bias=True, activation=None):
-        name = self.name("depthwise_conv2d" if depthwise else "conv2d")
+    def conv2d(self, x, filters, kernel=3, stride=1, depthwise=False, bias=True, activation=None, name=None):
+        name = name or self.name("depthwise_conv2d" if depthwise else "conv2d")
         channels = 1 if depthwise else x.shape[1]
         pads = []
         for size in (x.shape[3], x.shape[2]):  # Keras' "same": what is odd goes after
@@ -154,20 +141,20 @@ class Network:
         self.near((two[:, 0] - two[:, 1])[both_positive], windows)
         return F.max_pool2d(x, 2)
 
-    def dense(self, x, units, activation=None):
-        name = self.name("dense")
+    def dense(self, x, units, activation=None, name=None):
+        name = name or self.name("dense")
         weights = self.parameter(f"{name}/weights", (units, x.shape[1]), BATCH)
         bias = self.parameter(f"{name}/bias", (units,), BATCH)
         return self.activation(self.rounded(F.linear(x, weights, bias), x.shape[1], units), activation)
 
-    def batch_norm(self, x, activation=None):
-        name, channels, positions = self.name("batch_normalization"), (x.shape[1],), x.numel() // x.shape[1]
+    def batch_norm(self, x, activation=None, name=None):
+        name, channels, positions = name or self.name("batch_normalization"), (x.shape[1],), x.numel() // x.shape[1]
         gamma = self.parameter(f"{name}/gamma", channels, positions)
         beta = self.parameter(f"{name}/beta", channels, positions)
         batch = {"mean": x.detach().mean((0, 2, 3)), "variance": x.detach().var((0, 2, 3), unbiased=False)}
         for leaf, value in batch.items():
             old = self.statistic(f"{name}/{leaf}", channels)
-            self.new_statistics[f"{name}/{leaf}"] = MOMENTUM * old + (1 - MOMENTUM) * value
+            self.new_statistics[f"{name}/{leaf}"] = self.momentum * old + (1 - self.momentum) * value
         x = F.batch_norm(x, None, None, gamma, beta, training=True, eps=NORM_EPSILON)
         return self.activation(self.rounded(x, positions, positions), activation)
 
@@ -199,6 +186,30 @@ def residual(net):
     return net.dense((x + y).mean((2, 3)), CLASSES)
 
 
+def mobilenetv2(net):
+    """Width 0.35 at 32 x 32, with the names of models/mobilenet_v2.cpp."""
+    net.momentum = float(numpy.float32(0.999))
+
+    def layer(x, conv, norm, filters, activation=None, **options):
+        return net.batch_norm(net.conv2d(x, filters, bias=False, name=conv, **options), activation, name=norm)
+
+    x = net.image(32, 32, float(numpy.float32(1) / numpy.float32(127.5)), -1.0)
+    x = layer(x, "stem/conv", "stem/bn", 16, "relu6", stride=2)
+    block = 0
+    for expansion, filters, blocks, stride in ((1, 8, 1, 1), (6, 8, 2, 2), (6, 16, 3, 2), (6, 24, 4, 2), (6, 32, 3, 1), (6, 56, 3, 2), (6, 112, 1, 1)):
+        for i in range(blocks):
+            name, before, wide = f"block_{block:02}", x, expansion * x.shape[1]
+            if expansion > 1:
+                x = layer(x, f"{name}/expand", f"{name}/expand_bn", wide, "relu6", kernel=1)
+            x = layer(x, f"{name}/depthwise", f"{name}/depthwise_bn", wide, "relu6", depthwise=True, stride=stride if i == 0 else 1)
+            x = layer(x, f"{name}/project", f"{name}/project_bn", filters, kernel=1)
+            if x.shape == before.shape:
+                x = before + x
+            block += 1
+    x = layer(x, "top/conv", "top/bn", 1280, "relu6", kernel=1)
+    return net.dense(x.mean((2, 3)), CLASSES, name="head")
+
+
 # Results ------------------------------------------------------------------------------------------------------------------
 
 def vectors_of(name, tensor):
@@ -210,10 +221,15 @@ def vectors_of(name, tensor):
     return {f"{name}:samples": samples, f"{name}:rows": matrix.sum(1), f"{name}:columns": matrix.sum(0)}
 
 
+# The deep network would make a large file: one smoothing, and no bf16, whose rounding is larger than many of its gradients.
+SMOOTHINGS = {"mobilenetv2": (0.1,)}
+PRECISIONS = {"mobilenetv2": ("fp32",)}
+
+
 def results(build, precision=None):
     """Name -> vector, and the margin of the first step."""
     out, margin = {}, None
-    for smoothing in (0.0, 0.1):
+    for smoothing in SMOOTHINGS.get(build.__name__, (0.0, 0.1)):
         net = Network()
         moments, losses = {}, []
         for step in range(ADAM_STEPS):
@@ -247,10 +263,11 @@ def main():
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)  # the tensors are small
     torch.manual_seed(1)
-    for build in (mlp, cnn, residual):
+    wanted = sys.argv[2:] or ["mlp", "cnn", "residual", "mobilenetv2"]
+    for build in (globals()[name] for name in wanted):
         exact, margin = results(build)
         tensors = {name: vector.astype(numpy.float32) for name, vector in exact.items()}
-        for precision in ("fp32", "bf16"):
+        for precision in PRECISIONS.get(build.__name__, ("fp32", "bf16")):
             deviation = {name: numpy.linalg.norm(vector) * 2**-24 for name, vector in exact.items()}  # the file's own rounding
             for _ in range(TRIALS):
                 for name, vector in results(build, precision)[0].items():

@@ -20,7 +20,7 @@ TEST(Models, HaveTheNotebooksParameterCounts) {
 
 TEST(Models, AreGuessedWhenMistyped) {
   EXPECT_EQ(error_text([] { build_model("cnm", {}); }),
-            "no model named \"cnm\", did you mean \"cnn\"?; known: cnn, mlp");
+            "no model named \"cnm\", did you mean \"cnn\"?; known: cnn, mlp, mobilenetv2");
 }
 
 TEST(Graph, NamesLayersAsKerasDoes) {

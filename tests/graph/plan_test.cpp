@@ -146,7 +146,9 @@ TEST_P(PlanOf, InfersTheSameInATrainingAndAnInferencePlan) {
   EXPECT_LT(inference.planned_bytes(), training.planned_bytes());
   training.forward(pixels_.batch(), Step{.training = false});
   inference.forward(pixels_.batch(), Step{.training = false});
-  EXPECT_EQ(std::memcmp(training.logits(), inference.logits(), sizeof(float) * kBatch * 5), 0);
+  for (int i = 0; i < kBatch * 5; ++i) {  // inference rounds otherwise where it folds a batch norm into a convolution
+    EXPECT_NEAR(training.logits()[i], inference.logits()[i], 1e-6f * (1 + std::abs(training.logits()[i])));
+  }
 }
 
 TEST_P(PlanOf, SeesChangedParametersAfterTouch) {

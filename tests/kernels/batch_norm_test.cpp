@@ -5,6 +5,7 @@
 
 #include "kernels/batch_norm/slab.h"
 #include "tests/kernels/support/batch_norm_case.h"
+#include "tests/kernels/support/model_problems.h"
 
 namespace cudacards::testing::batch_norm {
 namespace {
@@ -31,6 +32,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes, BatchNormKernel,
                                            BatchNormProblem{700, 3, 1e-3f, 0.99f, Activation::kRelu6},
                                            BatchNormProblem{2100, 1, 1e-3f, 0.99f, Activation::kRelu},
                                            BatchNormProblem{257, 104, 1e-3f, 0.5f, Activation::kRelu6}),
+                         name_of_case);
+INSTANTIATE_TEST_SUITE_P(Models, BatchNormKernel, ::testing::ValuesIn(problems_of(model_problems().batch_norm)),
                          name_of_case);
 
 /// value rounded to float and back, for a running average.

@@ -167,11 +167,8 @@ TEST_P(Conv2dBackward, DataIsExactOnIntegers) {
     const DataInputs in = data_integers(p, mode);
     const Doubles want = expected_data(p, in);
     EXPECT_TRUE(trusted(want));
-    auto variants = conv2d_gemm_variants();
-    variants.push_back({"best", DType::kBf16, {}});
-    if (conv2d_backward_data_supports(p, DType::kBf16, {.path = Conv2dPath::kHalo}))
-      variants.push_back({"halo", DType::kBf16, {.path = Conv2dPath::kHalo}});
-    for (const Conv2dVariant& variant : variants) {
+    const bool halo{conv2d_backward_data_supports(p, DType::kBf16, {.path = Conv2dPath::kHalo})};
+    for (const Conv2dVariant& variant : conv2d_variants(GetParam(), halo)) {
       if (mode == GradMode::kAccumulate && variant.choice.tile != Conv2dTile::kBest) continue;  // the store is shared
       EXPECT_TRUE(exact(data_on_device(p, variant.type, in, variant.choice), want, variant.type)) << variant.name;
     }
@@ -183,15 +180,15 @@ TEST_P(Conv2dBackward, WeightsAreExactOnIntegers) {
   const WeightsInputs in = weights_integers(p, GradMode::kOverwrite, GradMode::kOverwrite);
   const Doubles want = expected_weights(p, in);
   EXPECT_TRUE(trusted(want));
-  auto variants = conv2d_gemm_variants();
-  variants.push_back({"best", DType::kBf16, {}});
-  for (Conv2dVariant& variant : variants) {
+  for (Conv2dVariant& variant : conv2d_variants(GetParam(), false)) {
     if (std::string(variant.name) != "best") variant.choice.slices = 3;
     EXPECT_TRUE(exact(weights_on_device(p, variant.type, in, variant.choice), want, DType::kF32)) << variant.name;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Conv2dBackward, ::testing::ValuesIn(conv2d_cases()),
+                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Models, Conv2dBackward, ::testing::ValuesIn(conv2d_cases_of_models()),
                          [](const auto& info) { return info.param.name; });
 
 class Conv2dBackwardKernels : public KernelTest {};

@@ -152,9 +152,19 @@ INSTANTIATE_TEST_SUITE_P(
                     .stride_h = 2,
                     .stride_w = 2,
                     .pad = {3, 3, 3, 3}}},
+        Conv2dCase{"stride_of_rows",
+                   {.n = 1, .h = 17, .w = 5, .c = 1, .k = 9, .r = 3, .s = 2, .stride_h = 2, .pad = {1, 0, 1, 1}}},
         Conv2dCase{"edges",
-                   {.n = 1, .h = 5, .w = 6, .c = 3, .k = 7, .r = 2, .s = 4, .stride_w = 2, .pad = {2, 1, 0, 3}}}),
+                   {.n = 1, .h = 5, .w = 18, .c = 3, .k = 7, .r = 2, .s = 4, .stride_w = 2, .pad = {2, 1, 0, 3}}}),
     [](const auto& info) { return info.param.name; });
+
+std::vector<Conv2dCase> first_layers_of_models() {
+  auto cases = conv2d_cases_of_models();
+  std::erase_if(cases, [](const auto& c) { return !conv2d_direct_supports(c.problem, DType::kU8, DType::kF32); });
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Models, Conv2dDirect, ::testing::ValuesIn(first_layers_of_models()),
+                         [](const auto& info) { return info.param.name; });
 
 class Conv2dDirectKernel : public KernelTest {};
 

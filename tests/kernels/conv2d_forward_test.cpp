@@ -46,17 +46,34 @@ TEST(Conv2dSupports, SaysNoWithTheReason) {
   EXPECT_THAT(reason(with([](auto& p) { p.s = 1; }), DType::kBf16, {.path = Conv2dPath::kHalo}), HasSubstr("3x3"));
 }
 
+TEST(Conv2dSupports, GoesAsFarAsItsIndicesDo) {
+  const auto supports = [](const Conv2dProblem& p) { return bool{conv2d_forward_supports(p, DType::kF32)}; };
+  // 2^31 - 2^18 pixels, of src and of dst.
+  EXPECT_TRUE(supports({.n = 32764, .h = 128, .w = 512}));
+  EXPECT_FALSE(supports({.n = 32765, .h = 128, .w = 512, .stride_h = 2, .stride_w = 2}));
+  EXPECT_TRUE(supports({.n = 32764, .h = 126, .w = 511, .pad = {1, 1, 1, 0}}));
+  EXPECT_FALSE(supports({.n = 32765, .h = 126, .w = 511, .pad = {1, 1, 1, 0}}));
+  // 2^30 elements of a filter, and of its transpose.
+  EXPECT_TRUE(supports({.h = 4, .w = 2, .c = 1 << 27, .k = 1 << 27, .r = 4, .s = 2}));
+  EXPECT_FALSE(supports({.h = 4, .w = 2, .c = (1 << 27) + 1, .r = 4, .s = 2}));
+  EXPECT_FALSE(supports({.h = 4, .w = 2, .k = (1 << 27) + 1, .r = 4, .s = 2}));
+  // A filter as large as the padded picture.
+  EXPECT_TRUE(supports({.h = 1, .w = 1, .r = 4, .s = 6, .pad = {1, 2, 2, 3}}));
+  EXPECT_FALSE(supports({.h = 1, .w = 1, .r = 5, .s = 6, .pad = {1, 2, 2, 3}}));
+  EXPECT_FALSE(supports({.h = 1, .w = 1, .r = 4, .s = 7, .pad = {1, 2, 2, 3}}));
+}
+
 TEST(Conv2dTuning, TakesTheHaloTileWhereItFitsAndWideTilesWhereThereAreMany) {
   EXPECT_TRUE(conv2d_halo_fits(8, 16));
   EXPECT_TRUE(conv2d_halo_fits(12, 16));
   EXPECT_FALSE(conv2d_halo_fits(11, 16));
   EXPECT_FALSE(conv2d_halo_fits(16, 11));
   EXPECT_FALSE(conv2d_halo_fits(7, 7));
-  EXPECT_EQ(conv2d_tile(1 << 20, 128, Conv2dTile::kBest), Conv2dTile::k128x128);
-  EXPECT_EQ(conv2d_tile(1 << 10, 128, Conv2dTile::kBest), Conv2dTile::k128x64);
-  EXPECT_EQ(conv2d_tile(1 << 20, 64, Conv2dTile::kBest), Conv2dTile::k128x64);
-  EXPECT_EQ(conv2d_tile(1 << 20, 32, Conv2dTile::kBest), Conv2dTile::k64x32);
-  EXPECT_EQ(conv2d_tile(1 << 20, 32, Conv2dTile::k128x128), Conv2dTile::k128x128);
+  EXPECT_EQ(conv2d_tile(1 << 20, 128, {.tile = Conv2dTile::kBest}), Conv2dTile::k128x128);
+  EXPECT_EQ(conv2d_tile(1 << 10, 128, {.tile = Conv2dTile::kBest}), Conv2dTile::k128x64);
+  EXPECT_EQ(conv2d_tile(1 << 20, 64, {.tile = Conv2dTile::kBest}), Conv2dTile::k128x64);
+  EXPECT_EQ(conv2d_tile(1 << 20, 32, {.tile = Conv2dTile::kBest}), Conv2dTile::k64x32);
+  EXPECT_EQ(conv2d_tile(1 << 20, 32, {.tile = Conv2dTile::k128x128}), Conv2dTile::k128x128);
 }
 
 TEST(Conv2dLauncher, RefusesUnalignedMemory) {
@@ -115,15 +132,14 @@ TEST_P(Conv2dForward, IsExactOnIntegers) {
   const Inputs in = integer_inputs(p);
   const Doubles want = expected(p, in);
   EXPECT_TRUE(trusted(want));
-  auto variants = conv2d_gemm_variants();
-  variants.push_back({"best", DType::kBf16, {}});
-  if (conv2d_halo_supports(p, DType::kBf16)) variants.push_back({"halo", DType::kBf16, {.path = Conv2dPath::kHalo}});
-  for (const Conv2dVariant& variant : variants) {
+  for (const Conv2dVariant& variant : conv2d_variants(GetParam(), bool{conv2d_halo_supports(p, DType::kBf16)})) {
     EXPECT_TRUE(exact(on_device(p, variant.type, in, variant.choice), want, variant.type)) << variant.name;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Conv2dForward, ::testing::ValuesIn(conv2d_cases()),
+                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Models, Conv2dForward, ::testing::ValuesIn(conv2d_cases_of_models()),
                          [](const auto& info) { return info.param.name; });
 
 class Conv2dForwardKernels : public KernelTest {};

@@ -36,6 +36,7 @@ TEST_P(ConvPool, GradientsAreExactOnIntegers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, ConvPool, ::testing::ValuesIn(kCases));
+INSTANTIATE_TEST_SUITE_P(Models, ConvPool, ::testing::ValuesIn(conv_pool_cases::cases_of_models()));
 
 // --- random numbers: within the bound of fp32 sums; the winner may be another where two are as good as equal
 

@@ -142,6 +142,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, DenseDgrad,
                                            DenseCase{136, 132, 168, kRelu, MatmulPlan{kLarge, 1}},
                                            DenseCase{130, 40, 328, kRelu6, MatmulPlan{kNarrow, 1}},
                                            DenseCase{17, 260, 328, kRelu, MatmulPlan{kFlat, 1}}));
+INSTANTIATE_TEST_SUITE_P(Models, DenseDgrad, ::testing::ValuesIn(dense_cases_of_models()));
 
 class DenseWgrad : public KernelTest, public ::testing::WithParamInterface<DenseCase> {};
 
@@ -166,6 +167,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, DenseWgrad,
                                            DenseCase{130, 72, 40, kRelu, MatmulPlan{kLarge, 2}},
                                            DenseCase{328, 40, 132, kRelu6, MatmulPlan{kNarrow, 1}},
                                            DenseCase{328, 132, 36, kRelu, MatmulPlan{kFlat, 1}}));
+INSTANTIATE_TEST_SUITE_P(Models, DenseWgrad, ::testing::ValuesIn(dense_cases_of_models()));
 
 class DenseBackward : public KernelTest {};
 
@@ -274,14 +276,14 @@ TEST(DenseBackwardLaunchers, RefuseWhatTheyCannotUse) {
     args.*member = memory + 1;
     EXPECT_THAT(of_dgrad(relu, args), HasSubstr("16-byte aligned"));
     args.*member = nullptr;
-    EXPECT_THAT(of_dgrad(relu, args), HasSubstr("missing"));
+    EXPECT_THAT(of_dgrad(relu, args), HasSubstr("must be given"));
   }
   for (const auto member : {&DenseWgradArgs::src, &DenseWgradArgs::diff_dst, &DenseWgradArgs::dst}) {
     DenseWgradArgs args = wgrad;
     args.*member = memory + 1;
     EXPECT_THAT(of_wgrad(relu, args), HasSubstr("16-byte aligned"));
     args.*member = nullptr;
-    EXPECT_THAT(of_wgrad(relu, args), HasSubstr("missing"));
+    EXPECT_THAT(of_wgrad(relu, args), HasSubstr("must be given"));
   }
   DenseWgradArgs args = wgrad;
   args.diff_bias = memory + 1;

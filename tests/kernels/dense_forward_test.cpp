@@ -100,6 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
                       DenseCase{3, 1160, 6, kNone, MatmulPlan{kFlat, 17}}));         // more slices than eight
 
 class DenseForwardOperands : public KernelTest {};
+INSTANTIATE_TEST_SUITE_P(Models, DenseForward, ::testing::ValuesIn(dense_cases_of_models()));
 
 TEST_F(DenseForwardOperands, MayBeAbsent) {
   for (const Extras extras : {Extras{Operand::kAbsent, Operand::kAbsent}, Extras{Operand::kPresent, Operand::kAbsent},
@@ -199,11 +200,11 @@ TEST(DenseForwardLauncher, RefusesWhatItCannotUse) {
   for (const auto member : {&DenseForwardArgs::src, &DenseForwardArgs::weights}) {
     DenseForwardArgs args = good;
     args.*member = nullptr;
-    EXPECT_THAT(reason({}, args), HasSubstr("missing"));
+    EXPECT_THAT(reason({}, args), HasSubstr("must be given"));
   }
   DenseForwardArgs args = good;
   args.dst = nullptr;
-  EXPECT_THAT(reason({}, args), HasSubstr("missing"));
+  EXPECT_THAT(reason({}, args), HasSubstr("must be given"));
   EXPECT_THAT(reason({.in = 100352}, good), HasSubstr("workspace"));
 }
 

@@ -116,6 +116,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, DenseWgradAdam,
                                            DenseCase{32, 264, 32, kRelu, MatmulPlan{kFlat, 1}},
                                            DenseCase{33, 264, 128, kRelu, MatmulPlan{kLarge, 1}},
                                            DenseCase{40, 40, 136, kNone, MatmulPlan{kNarrow, 1}}));
+INSTANTIATE_TEST_SUITE_P(Models, DenseWgradAdam, ::testing::ValuesIn(dense_cases(model_problems().dense)));
 
 class DenseWgradAdamOptions : public KernelTest {};
 
@@ -180,14 +181,14 @@ TEST(DenseWgradAdamLauncher, RefusesWhatItCannotUse) {
     args.*member = memory + 1;
     EXPECT_THAT(reason(args), HasSubstr("16-byte aligned"));
     args.*member = nullptr;
-    EXPECT_THAT(reason(args), HasSubstr("missing"));
+    EXPECT_THAT(reason(args), HasSubstr("must be given"));
   }
   for (const auto member : {&DenseWgradAdamArgs::weights, &DenseWgradAdamArgs::moment1, &DenseWgradAdamArgs::moment2}) {
     DenseWgradAdamArgs args = good;
     args.*member = memory + 1;
     EXPECT_THAT(reason(args), HasSubstr("16-byte aligned"));
     args.*member = nullptr;
-    EXPECT_THAT(reason(args), HasSubstr("missing"));
+    EXPECT_THAT(reason(args), HasSubstr("must be given"));
   }
   for (const auto member : {&DenseWgradAdamArgs::average, &DenseWgradAdamArgs::diff_bias}) {
     DenseWgradAdamArgs args = good;
@@ -199,7 +200,7 @@ TEST(DenseWgradAdamLauncher, RefusesWhatItCannotUse) {
   EXPECT_THAT(reason(args), HasSubstr("16-byte aligned"));
   args = good;
   args.clock = nullptr;
-  EXPECT_THAT(reason(args), HasSubstr("missing"));
+  EXPECT_THAT(reason(args), HasSubstr("must be given"));
   EXPECT_THAT(reason(good, {.options = {.kind = OptimizerKind::kSgd}}), HasSubstr("SGD"));
 }
 

@@ -52,6 +52,7 @@ const Case kCases[] = {
     {2, 11, 14, 32, 5, 1, kSame5, kFewBlocks},
     {3, 15, 13, 17, 3, 1, kSame3, kFewBlocks},
     {2, 37, 20, 8, 3, 2, kAfter3, kFewBlocks},
+    {1, 40, 30, 32, 3, 1, kSame3},  // partial sums of ten blocks (bf16 and fp32): the second step adds eight at once
 };
 
 class Depthwise : public KernelTest, public ::testing::WithParamInterface<Case> {};
@@ -118,6 +119,7 @@ TEST_P(Depthwise, BackwardWeightsIsExact) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Depthwise, ::testing::ValuesIn(kCases));
+INSTANTIATE_TEST_SUITE_P(Models, Depthwise, ::testing::ValuesIn(cases_of_all_models()));
 
 // --- random numbers
 
@@ -199,6 +201,13 @@ TEST_F(DepthwiseRandom, NeedsNoGradientOfTheBias) {
   std::vector<double> expected = backward_weights_reference(p, numbers.src, numbers.diff_dst);
   expected.resize(72);
   EXPECT_TRUE(exact(diff_weights.read(), expected, DType::kF32));
+}
+
+TEST(DepthwiseWorkspace, HoldsTenSumsAChannelOfEveryBlock) {
+  // 26 lines of 3 strips; a block has 8 groups of channels by 32 strips.
+  const Conv2dProblem p = Case{2, 13, 9, 32, 3, 1, kSame3}.problem();
+  EXPECT_EQ(depthwise_backward_weights_workspace(p, DType::kF32), 3u * 10 * 32 * sizeof(float));
+  EXPECT_EQ(depthwise_backward_weights_workspace(p, DType::kF32, kFewBlocks), 2u * 10 * 32 * sizeof(float));
 }
 
 // --- refusals

@@ -17,14 +17,14 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr ElementwiseTuning kOneBlock = {.arch = {}, .most_blocks = 1};  // so that it goes round
+constexpr ElementwiseTuning kTwoBlocks = {.arch = {}, .most_blocks = 2};  // so that they go round
 constexpr Activation kActivations[] = {Activation::kNone, Activation::kRelu, Activation::kRelu6};
 
 template <class T>
 Bytes forward_on_device(Activation activation, const std::vector<T>& src) {
   DeviceArray<T> device_src(src, "src"), dst(src.size(), "dst");
   CUDACARDS_EXPECT_RUNS(activation_forward({static_cast<std::int64_t>(src.size()), activation}, kTypeOf<T>,
-                                           {.src = device_src.data(), .dst = dst.data()}, nullptr, kOneBlock));
+                                           {.src = device_src.data(), .dst = dst.data()}, nullptr, kTwoBlocks));
   return bytes_of(dst);
 }
 
@@ -38,7 +38,7 @@ Bytes backward_on_device(Activation activation, const std::vector<T>& dst, const
                                              .diff_dst = device_diff_dst.data(),
                                              .diff_src = diff_src.data(),
                                              .diff_src_mode = before ? GradMode::kAccumulate : GradMode::kOverwrite},
-                                            nullptr, kOneBlock));
+                                            nullptr, kTwoBlocks));
   return bytes_of(diff_src);
 }
 
@@ -46,7 +46,7 @@ template <class T>
 Bytes sum_on_device(const std::vector<T>& a, const std::vector<T>& b) {
   DeviceArray<T> device_a(a, "a"), device_b(b, "b"), dst(a.size(), "dst");
   CUDACARDS_EXPECT_RUNS(add({static_cast<std::int64_t>(a.size())}, kTypeOf<T>,
-                            {.a = device_a.data(), .b = device_b.data(), .dst = dst.data()}, nullptr, kOneBlock));
+                            {.a = device_a.data(), .b = device_b.data(), .dst = dst.data()}, nullptr, kTwoBlocks));
   return bytes_of(dst);
 }
 
@@ -58,7 +58,7 @@ Bytes fan_in_on_device(const std::vector<T>& diff_dst, const std::vector<T>* bef
                                      {.diff_dst = device_diff_dst.data(),
                                       .diff_src = diff_src.data(),
                                       .diff_src_mode = before ? GradMode::kAccumulate : GradMode::kOverwrite},
-                                     nullptr, kOneBlock));
+                                     nullptr, kTwoBlocks));
   return bytes_of(diff_src);
 }
 

@@ -7,6 +7,7 @@
 #include "host/ops/reference/pool.h"
 #include "kernels/pool/pool.h"
 #include "tests/kernels/support/device.h"
+#include "tests/kernels/support/model_problems.h"
 #include "tests/kernels/support/sample_values.h"
 #include "tests/support/compare.h"
 
@@ -76,6 +77,7 @@ TEST_P(GlobalAveragePool, IsExact) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Problems, GlobalAveragePool, ::testing::ValuesIn(kGlobalProblems));
+INSTANTIATE_TEST_SUITE_P(Models, GlobalAveragePool, ::testing::ValuesIn(problems_of(model_problems().global_pool)));
 
 class RandomGlobalAveragePool : public KernelTest {};
 

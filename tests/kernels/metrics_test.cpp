@@ -23,6 +23,9 @@ TEST(MetricsSupports, SaysNoWithTheReason) {
   EXPECT_THAT(accumulate_metrics({.batch = -1}, {}, nullptr).reason(), HasSubstr("accumulate_metrics: rows"));
   EXPECT_TRUE(accumulate_metrics({.batch = 0}, {}, nullptr));
   EXPECT_EQ(MetricsProblem{.batch = 10}.bytes(), 80 + 64);
+  const Metrics none;
+  EXPECT_EQ(none.loss_sum, 0);
+  EXPECT_EQ(none.rows + none.correct + none.correct_top5, 0);
 }
 
 /// metrics.cu's order: a thread every 256th row, then halves onto halves.

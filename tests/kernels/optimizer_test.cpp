@@ -241,11 +241,12 @@ TEST_P(Optimizer, GivesTheCpusBytesOverSteps) {
 TEST_P(Optimizer, FollowsTheSegments) {
   const std::vector<std::vector<OptimizerSegment>> tables = {
       segments_of({5, 6, 7, 8, 9, 10}),
-      segments_of({kChunk, kChunk}),                                    // borders where chunks meet
-      segments_of({kChunk - 1, 2, kChunk - 3}),                         // a quad of three segments, across two chunks
-      segments_of(std::vector<std::int64_t>(70, 1)),                    // 70 in one chunk, four a quad
-      segments_of(std::vector<std::int64_t>(67, 130)),                  // the third chunk begins in the 64th
-      segments_of({kChunk, 0, 0, 12}),                                  // empty ones
+      segments_of({kChunk, kChunk}),                    // borders where chunks meet
+      segments_of({kChunk - 1, 2, kChunk - 3}),         // a quad of three segments, across two chunks
+      segments_of(std::vector<std::int64_t>(70, 1)),    // 70 in one chunk, four a quad
+      segments_of(std::vector<std::int64_t>(67, 130)),  // the third chunk begins in the 64th
+      segments_of(std::vector<std::int64_t>(90, 60)),   // 68 before the second chunk: three rounds of search
+      segments_of({kChunk, 0, 0, 12}),                  // empty ones
       {{3, 9, true}, {14, 21, false, 0.5f}, {kChunk + 4, kChunk + 8}},  // gaps at both ends and between
   };
   for (const auto& segments : tables) {

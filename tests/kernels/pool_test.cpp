@@ -9,6 +9,7 @@
 
 #include "host/ops/reference/pool.h"
 #include "tests/kernels/support/device.h"
+#include "tests/kernels/support/model_problems.h"
 #include "tests/kernels/support/sample_values.h"
 #include "tests/support/compare.h"
 
@@ -170,6 +171,7 @@ TEST_P(Pool, AverageIsExact) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Problems, Pool, ::testing::ValuesIn(kProblems));
+INSTANTIATE_TEST_SUITE_P(Models, Pool, ::testing::ValuesIn(problems_of(model_problems().max_pool)));
 
 class MaxPool : public KernelTest {};
 

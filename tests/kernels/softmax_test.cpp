@@ -6,6 +6,7 @@
 
 #include "host/ops/reference/softmax.h"
 #include "tests/kernels/support/device.h"
+#include "tests/kernels/support/model_problems.h"
 #include "tests/kernels/support/norm_numbers.h"
 #include "tests/support/compare.h"
 
@@ -175,6 +176,7 @@ INSTANTIATE_TEST_SUITE_P(Rows, SoftmaxKernel,
                          [](const auto& info) {
                            return std::to_string(info.param.rows) + "x" + std::to_string(info.param.classes);
                          });
+INSTANTIATE_TEST_SUITE_P(Models, SoftmaxKernel, ::testing::ValuesIn(problems_of(model_problems().softmax)));
 
 class SoftmaxRows : public KernelTest {};
 

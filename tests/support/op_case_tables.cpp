@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "kernels/base/philox.h"
 #include "models/registry.h"
+#include "tests/support/model_layers.h"
 #include "tests/support/op_case.h"
 
 namespace cudacards::testing {
@@ -23,29 +26,9 @@ OpFamily family_of(const Operation& op) {
   return OpFamily::kActivation;
 }
 
-std::string details(const Operation& op) {
-  const auto pool_text = [](const Pool2dOptions& o) {
-    return fmt::format("{}x{} step {}x{}", o.window.h, o.window.w, o.step().h, o.step().w);
-  };
-  if (const auto* conv = dynamic_cast<const Conv2d*>(&op)) {
-    const auto& o = conv->options;
-    return fmt::format(" {} of {}x{} step {}x{} {} groups {}{} {}{}", o.filters, o.kernel.h, o.kernel.w, o.stride.h,
-                       o.stride.w, o.padding == Padding::kSame ? "same" : "valid", o.groups, o.bias ? "" : " no bias",
-                       name_of(o.activation), conv->pool ? " pool " + pool_text(*conv->pool) : "");
-  }
-  if (const auto* dense = dynamic_cast<const Dense*>(&op)) {
-    return fmt::format(" {} {}{}", dense->units, name_of(dense->activation), dense->bias ? "" : " no bias");
-  }
-  if (const auto* pool = dynamic_cast<const MaxPool2d*>(&op)) return " " + pool_text(pool->options);
-  if (const auto* layer = dynamic_cast<const ActivationLayer*>(&op))
-    return fmt::format(" {}", name_of(layer->activation));
-  if (const auto* dropout = dynamic_cast<const Dropout*>(&op)) return fmt::format(" {}", dropout->rate);
-  if (const auto* norm = dynamic_cast<const BatchNorm*>(&op)) return fmt::format(" {}", name_of(norm->activation));
-  return "";
-}
-
 OpCase make_case(Op op, std::vector<Shape> src, DType type, DType dst_type, GradMode diff_src = GradMode::kOverwrite) {
-  std::string description = name_of(family_of(*op)) + details(*op);
+  std::string description = name_of(family_of(*op));
+  if (const std::string options = op->options_text(); !options.empty()) description += " " + options;
   for (const Shape& shape : src) description += " " + shape.to_string();
   description += fmt::format(" {}", name_of(type));
   if (dst_type != type) description += fmt::format(" to {}", name_of(dst_type));
@@ -64,43 +47,27 @@ struct Table {
 
   void add(const Op& op, const std::vector<Shape>& src) {
     if (family_of(*op) != family) return;
-    cases.push_back(make_case(op, src, DType::kF32, DType::kF32));
-    cases.push_back(make_case(op, src, DType::kBf16, DType::kBf16));
-    cases.push_back(make_case(op, src, DType::kBf16, DType::kF32));
+    push(make_case(op, src, DType::kF32, DType::kF32));
+    push(make_case(op, src, DType::kBf16, DType::kBf16));
+    push(make_case(op, src, DType::kBf16, DType::kF32));
     const bool reads_pictures = family == OpFamily::kConv2d && src[0][3] <= 3;
     if (!reads_pictures) return;
-    for (const DType type : {DType::kF32, DType::kBf16})
-      cases.push_back(make_case(op, src, type, type, GradMode::kIgnore));
+    for (const DType type : {DType::kF32, DType::kBf16}) push(make_case(op, src, type, type, GradMode::kIgnore));
+  }
+
+ private:
+  /// A deep model repeats its layers: each problem once.
+  void push(OpCase c) {
+    const auto is_same = [&](const OpCase& other) { return other.description == c.description; };
+    if (std::none_of(cases.begin(), cases.end(), is_same)) cases.push_back(std::move(c));
   }
 };
 
-// Every layer of a model as it is, and with the layers behind it absorbed one after the other, as long as they fuse.
-void add_model(Table& table, const std::string& arch) {
-  constexpr int kBatch = 2;
-  const Graph graph = build_model(arch, {.height = 24, .width = 24, .classes = 53});
-  const auto& layers = graph.layers();
-  const auto consumer_of = [&](std::size_t i) -> std::size_t {
-    std::size_t consumer = 0, count = 0;
-    for (std::size_t j = i + 1; j < layers.size(); ++j) {
-      for (const int input : layers[j].inputs) {
-        if (static_cast<std::size_t>(input) == i) consumer = j, ++count;
-      }
-    }
-    return count == 1 ? consumer : 0;
-  };
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    Op op = layers[i].operation;
-    if (!op || op->is_view() || dynamic_cast<const Rescale*>(op.get())) continue;
-    std::vector<Shape> src;
-    for (const int input : layers[i].inputs)
-      src.push_back(layers[static_cast<std::size_t>(input)].shape.with_batch(kBatch));
-    table.add(op, src);
-    for (std::size_t last = i; const std::size_t next = consumer_of(last); last = next) {
-      op = op->fuse(*layers[next].operation, layers[last].shape.with_batch(kBatch));
-      if (!op) break;
-      table.add(op, src);
-    }
-  }
+void add_model(Table& table, const ModelEntry& model) {
+  ModelSpec spec{.height = 24, .width = 24, .classes = 53};
+  if (model.has_widths_and_heads) spec.width_multiplier = 0.35f;
+  const Graph graph = model.build(spec);
+  for (const ModelLayer& layer : layers_of(graph, 2)) table.add(layer.operation, layer.src);
 }
 
 template <class T, class... Args>
@@ -191,7 +158,7 @@ void add_edges(Table& t) {
 
 std::vector<OpCase> cases_of(OpFamily family) {
   Table table{family, {}};
-  for (const auto& entry : models()) add_model(table, entry.name);
+  for (const auto& entry : models()) add_model(table, entry);
   if (family == OpFamily::kConv2d) add_conv2d_edges(table);
   if (family == OpFamily::kDense) add_dense_edges(table);
   add_edges(table);

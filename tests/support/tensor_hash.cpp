@@ -2,9 +2,7 @@
 
 #include <vector>
 
-#include <fmt/format.h>
-
-#include "host/data/files.h"
+#include "host/runtime/sha256.h"
 #include "weights/safetensors.h"
 
 namespace cudacards::testing_support {
@@ -17,9 +15,7 @@ std::string hash_of_tensors(const std::string& path) {
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(tensor.bytes.data());
     all.insert(all.end(), bytes, bytes + tensor.bytes.size());
   }
-  std::string text;
-  for (const auto byte : sha256(all)) text += fmt::format("{:02x}", byte);
-  return text;
+  return hex(sha256(all));
 }
 
 }  // namespace cudacards::testing_support

@@ -44,6 +44,8 @@ void TensorMemory::poison() {
     host_->poison();
   } else {
     device_memory_ = DeviceBuffer(*device_, bytes_, name_.c_str());
+    // A GPU's memory holds what it held before; the emulator knows by itself what nobody wrote.
+    if (device_->kind() == DeviceKind::kCuda) device_->fill(device_memory_.data(), 0xff, bytes_);
   }
 }
 

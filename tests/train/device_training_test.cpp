@@ -15,9 +15,9 @@
 #include "host/train/training_memory.h"
 #include "models/registry.h"
 #include "tests/support/error_text.h"
+#include "tests/support/small_run.h"
 #include "tests/support/tensor_hash.h"
 #include "tests/support/tested_device.h"
-#include "tests/train/small_run.h"
 
 namespace cudacards {
 namespace {
@@ -107,7 +107,8 @@ TEST_F(DeviceTraining, WithoutMemoryNamesNeedHaveTheLargestTensorsAndTheBatch) {
   RunConfig large = config("cnn", "large");
   large.batch = 64;
   const Graph graph = build_model("cnn", {.height = kSide, .width = kSide, .classes = 3});
-  const std::size_t have = training_memory(graph, large, large.batch, testing::tested_device()->target()).total() - 1;
+  // Less than without any picture: neither all of them nor a batch fits.
+  const std::size_t have = training_memory(graph, large, 0, testing::tested_device()->target()).total() - 1;
   EXPECT_THAT(error_text([&] { train({.config = large, .quiet = true, .memory = have}); }),
               AllOf(HasSubstr("out of device memory before it begins: the run needs "), HasSubstr(" are free; "),
                     HasSubstr("the largest tensors: "), HasSubstr("conv2d: dst "),
@@ -132,7 +133,8 @@ TEST_F(DeviceTraining, EvaluatesAndPredictsOnTheDevice) {
   config.device = DeviceKind::kCpu;
   const std::string run = train({.config = config, .quiet = true}).run;
   Model cpu = Model::load(run + "/best.safetensors", {.batch = 4});
-  Model device = Model::load(run + "/best.safetensors", {.batch = 4, .device = {testing::tested_device()->kind(), 0, ""}});
+  Model device =
+      Model::load(run + "/best.safetensors", {.batch = 4, .device = {testing::tested_device()->kind(), 0, ""}});
   const EvalReport expected = evaluate(cpu, small_.data(), "valid"), actual = evaluate(device, small_.data(), "valid");
   EXPECT_EQ(actual.samples, expected.samples);
   EXPECT_NEAR(actual.loss, expected.loss, 1e-5);

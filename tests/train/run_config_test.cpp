@@ -36,6 +36,9 @@ TEST(RunConfigToml, KeepsEveryFieldThroughTheFile) {
   config.data_test = "t";
   config.out = "o";
   config.image_size = 96;
+  config.width = 0.35f;
+  config.head = Head::kNotebook;
+  config.weights = "w \"quoted\".safetensors";
   config.epochs = 3;
   config.batch = 7;
   config.patience = 4;
@@ -73,6 +76,9 @@ TEST(RunConfigToml, KeepsEveryFieldThroughTheFile) {
   EXPECT_EQ(to_toml(again), text);
   EXPECT_EQ(again.data, config.data);
   EXPECT_EQ(again.rate, config.rate);
+  EXPECT_EQ(again.width, 0.35f);
+  EXPECT_EQ(again.head, Head::kNotebook);
+  EXPECT_EQ(again.weights, config.weights);
   EXPECT_EQ(again.optimizer.kind, OptimizerKind::kSgd);
   EXPECT_EQ(again.seed, config.seed);
   EXPECT_EQ(again.precision, DType::kBf16);
@@ -135,6 +141,21 @@ TEST(RunConfigPreset, BestAugments) {
   EXPECT_EQ(config.optimizer.kind, OptimizerKind::kAdamW);
 }
 
+TEST(RunConfigPreset, EachArchHasItsOwnBest) {
+  RunConfig cnn, mlp{.arch = "mlp"};
+  apply_preset(cnn, "best");
+  apply_preset(mlp, "best");
+  EXPECT_EQ(cnn.input_range, InputRange::kUnit);
+  EXPECT_EQ(mlp.input_range, InputRange::kCentred);
+  EXPECT_LT(mlp.rate, cnn.rate);
+  EXPECT_EQ(model_spec(mlp, 53).dropout, mlp.dropout);
+  EXPECT_EQ(model_spec(mlp, 53).input_range, InputRange::kCentred);
+  apply_preset(mlp, "notebook");
+  EXPECT_EQ(mlp.input_range, InputRange::kUnit);
+  EXPECT_EQ(mlp.image_size, 224);
+  EXPECT_EQ(mlp.dropout, 0.5f);
+}
+
 class RunConfigValidate : public testing::TestWithParam<std::pair<const char*, std::function<void(RunConfig&)>>> {};
 
 TEST_P(RunConfigValidate, RefusesTheValueAndNamesIt) {
@@ -152,7 +173,12 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"learning rate = -1", [](RunConfig& c) { c.rate = -1; }},
                     std::pair{"learning rate = nan", [](RunConfig& c) { c.rate = NAN; }},
                     std::pair{"did you mean \"cnn\"?", [](RunConfig& c) { c.arch = "ccn"; }},
+                    std::pair{"cnn has one width: leave out the width 0.5", [](RunConfig& c) { c.width = 0.5f; }},
+                    std::pair{"cnn has one head, linear", [](RunConfig& c) { c.head = Head::kNotebook; }},
                     std::pair{"image size = 7", [](RunConfig& c) { c.image_size = 7; }},
+                    std::pair{"dropout = 1", [](RunConfig& c) { c.dropout = 1; }},
+                    std::pair{"mobilenetv2 has the input range of its weights",
+                              [](RunConfig& c) { c.arch = "mobilenetv2", c.input_range = InputRange::kCentred; }},
                     std::pair{"label smoothing = 1", [](RunConfig& c) { c.label_smoothing = 1; }},
                     std::pair{"EMA decay = nan", [](RunConfig& c) { c.ema_decay = NAN; }},
                     std::pair{"warm-up epochs = inf", [](RunConfig& c) { c.warmup_epochs = INFINITY; }},

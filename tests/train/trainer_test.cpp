@@ -16,8 +16,8 @@
 #include "host/train/predict.h"
 #include "tests/support/case_scope.h"
 #include "tests/support/error_text.h"
+#include "tests/support/small_run.h"
 #include "tests/support/tensor_hash.h"
-#include "tests/train/small_run.h"
 
 namespace cudacards {
 namespace {

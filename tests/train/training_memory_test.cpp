@@ -14,8 +14,8 @@
 #include "host/train/trainer.h"
 #include "models/registry.h"
 #include "tests/support/error_text.h"
+#include "tests/support/small_run.h"
 #include "tests/support/temporary_folder.h"
-#include "tests/train/small_run.h"
 
 namespace cudacards {
 namespace {

@@ -1,7 +1,6 @@
 #include "host/ops/cpu/elementwise.h"
 
-#include <type_traits>
-
+#include "host/ops/cpu/with_activation.h"
 #include "host/runtime/threads.h"
 
 namespace cudacards::cpu {
@@ -34,30 +33,17 @@ void each(DType type, std::int64_t elements, const void* a, const void* b, void*
   }
 }
 
-/// Calls body with the activation as a compile-time constant.
-template <class Body>
-void with_constant(Activation activation, Body body) {
-  switch (activation) {
-    case Activation::kNone:
-      return body(std::integral_constant<Activation, Activation::kNone>());
-    case Activation::kRelu:
-      return body(std::integral_constant<Activation, Activation::kRelu>());
-    case Activation::kRelu6:
-      return body(std::integral_constant<Activation, Activation::kRelu6>());
-  }
-}
-
 }  // namespace
 
 void activate(Activation activation, DType type, std::int64_t elements, const void* src, void* dst) {
-  with_constant(activation, [&](auto kind) {
+  with_activation(activation, [&](auto kind) {
     each(type, elements, src, src, dst, [](float x, float, float) { return apply(decltype(kind)::value, x); });
   });
 }
 
 void mask_gradient(Activation activation, DType type, std::int64_t elements, const void* dst, const void* diff_dst,
                    void* diff_src) {
-  with_constant(activation, [&](auto kind) {
+  with_activation(activation, [&](auto kind) {
     each(type, elements, dst, diff_dst, diff_src,
          [](float y, float d, float) { return derivative_from_result(decltype(kind)::value, y) != 0.0f ? d : 0.0f; });
   });
@@ -65,7 +51,7 @@ void mask_gradient(Activation activation, DType type, std::int64_t elements, con
 
 void add_masked_gradient(Activation activation, DType type, std::int64_t elements, const void* dst,
                          const void* diff_dst, void* diff_src) {
-  with_constant(activation, [&](auto kind) {
+  with_activation(activation, [&](auto kind) {
     each(type, elements, dst, diff_dst, diff_src, [](float y, float d, float sum) {
       return sum + (derivative_from_result(decltype(kind)::value, y) != 0.0f ? d : 0.0f);
     });

@@ -10,5 +10,6 @@ extern const Implementation kCpuActivation;
 extern const Implementation kCpuDense;
 extern const Implementation kCpuAdd;
 extern const Implementation kCpuDropout;
+extern const Implementation kCpuBatchNorm;
 
 }  // namespace cudacards

@@ -17,28 +17,28 @@ class GemmKernel : public ConvolutionKernel {
                                        .bias = bias(args.parameters),
                                        .dst = args.dst,
                                        .activation = activation_};
-    require(kernels_.conv2d_forward(conv_, type_, forward, args.device.stream, {}), "convolution, forward");
+    require(kernels_.conv2d_forward(conv_, type_, forward, args.device.stream, choice()), "convolution, forward");
   }
 
  private:
-  std::size_t workspace() const override { return kernels_.conv2d_backward_weights_workspace(conv_, type_, {}); }
+  Conv2dChoice choice() const { return {.arch = arch_}; }
+  std::size_t workspace() const override { return kernels_.conv2d_backward_weights_workspace(conv_, type_, choice()); }
 
   Status backward_weights(const BackwardArgs& args, const void* diff, void* workspace) override {
-    const Conv2dBackwardWeightsArgs wgrad = {
-        .src = args.src[0],
-        .diff_dst = diff,
-        .diff_weights = args.diff_parameters[0],
-        .diff_bias = bias(args.diff_parameters),
-        .mode = args.diff_parameters_mode,
-        .bias_mode = has_bias_ ? args.diff_parameters_mode : GradMode::kIgnore,
-        .workspace = workspace};
-    return kernels_.conv2d_backward_weights(conv_, type_, wgrad, args.device.stream, {});
+    const Conv2dBackwardWeightsArgs wgrad = {.src = args.src[0],
+                                             .diff_dst = diff,
+                                             .diff_weights = args.diff_parameters[0],
+                                             .diff_bias = bias(args.diff_parameters),
+                                             .mode = args.diff_parameters_mode,
+                                             .bias_mode = has_bias_ ? args.diff_parameters_mode : GradMode::kIgnore,
+                                             .workspace = workspace};
+    return kernels_.conv2d_backward_weights(conv_, type_, wgrad, args.device.stream, choice());
   }
 
   Status backward_data(const BackwardArgs& args, const void* diff) override {
     const Conv2dBackwardDataArgs dgrad = {
         .diff_dst = diff, .weights = weights(args), .diff_src = args.diff_src[0], .mode = args.diff_src_mode[0]};
-    return kernels_.conv2d_backward_data(conv_, type_, dgrad, args.device.stream, {});
+    return kernels_.conv2d_backward_data(conv_, type_, dgrad, args.device.stream, choice());
   }
 };
 

@@ -26,7 +26,7 @@ void ConvolutionKernel::backward(const BackwardArgs& args) {
   if (activation_ != Activation::kNone) {
     const ActivationProblem mask = {.elements = conv_.dst_elements(), .activation = activation_};
     require(kernels_.activation_backward(mask, type_, {args.dst, args.diff_dst, args.scratchpad, GradMode::kOverwrite},
-                                         stream, kDefaultElementwiseTuning),
+                                         stream, elementwise_tuning(arch_)),
             "convolution, gradient of the activation");
     diff = args.scratchpad;
   }

@@ -17,13 +17,13 @@ class DepthwiseKernel final : public ConvolutionKernel {
                                           .shift = bias(args.parameters),
                                           .activation = activation_,
                                           .dst = args.dst};
-    require(kernels_.depthwise_forward(conv_, type_, forward, args.device.stream, kDefaultDepthwiseTuning),
+    require(kernels_.depthwise_forward(conv_, type_, forward, args.device.stream, depthwise_tuning(arch_)),
             "depthwise convolution, forward");
   }
 
  private:
   std::size_t workspace() const override {
-    return kernels_.depthwise_backward_weights_workspace(conv_, type_, kDefaultDepthwiseTuning);
+    return kernels_.depthwise_backward_weights_workspace(conv_, type_, depthwise_tuning(arch_));
   }
 
   Status backward_weights(const BackwardArgs& args, const void* diff, void* workspace) override {
@@ -33,7 +33,7 @@ class DepthwiseKernel final : public ConvolutionKernel {
                                                 .diff_bias = bias(args.diff_parameters),
                                                 .mode = args.diff_parameters_mode,
                                                 .workspace = static_cast<float*>(workspace)};
-    return kernels_.depthwise_backward_weights(conv_, type_, wgrad, args.device.stream, kDefaultDepthwiseTuning);
+    return kernels_.depthwise_backward_weights(conv_, type_, wgrad, args.device.stream, depthwise_tuning(arch_));
   }
 
   Status backward_data(const BackwardArgs& args, const void* diff) override {
@@ -41,7 +41,7 @@ class DepthwiseKernel final : public ConvolutionKernel {
                                              .weights = args.parameters[0],
                                              .diff_src = args.diff_src[0],
                                              .diff_src_mode = args.diff_src_mode[0]};
-    return kernels_.depthwise_backward_data(conv_, type_, dgrad, args.device.stream, kDefaultDepthwiseTuning);
+    return kernels_.depthwise_backward_data(conv_, type_, dgrad, args.device.stream, depthwise_tuning(arch_));
   }
 };
 

@@ -17,7 +17,10 @@ Verdict supports_one_type(const Problem& problem);
 class DeviceKernel : public Kernel {
  protected:
   explicit DeviceKernel(const Problem& problem)
-      : kernels_(*problem.target.kernels), type_(problem.src[0].type), training_(problem.training) {}
+      : kernels_(*problem.target.kernels),
+        type_(problem.src[0].type),
+        training_(problem.training),
+        arch_(problem.target.arch) {}
 
   /// The weights as the kernels multiply them: the bf16 copy in bf16.
   template <class Args>
@@ -28,6 +31,7 @@ class DeviceKernel : public Kernel {
   const KernelTable& kernels_;
   const DType type_;
   const bool training_;
+  const Arch arch_;  // whose tuning the launchers are asked to use
 };
 
 template <class KernelType, class OperationType>

@@ -17,14 +17,13 @@ Verdict supports_elements(const Operation&, const Problem& problem) {
 class ActivationKernel final : public DeviceKernel {
  public:
   ActivationKernel(const ActivationLayer& layer, const Problem& problem)
-      : DeviceKernel(problem),
-        activation_{.elements = problem.dst.shape.elements(), .activation = layer.activation} {}
+      : DeviceKernel(problem), activation_{.elements = problem.dst.shape.elements(), .activation = layer.activation} {}
 
   MemoryNeed memory() const override { return {.backward_reads_src = false, .backward_reads_dst = true}; }
 
   void forward(const ForwardArgs& args) override {
     require(kernels_.activation_forward(activation_, type_, {args.src[0], args.dst}, args.device.stream,
-                                        kDefaultElementwiseTuning),
+                                        elementwise_tuning(arch_)),
             "activation, forward");
   }
 
@@ -32,7 +31,7 @@ class ActivationKernel final : public DeviceKernel {
     if (args.diff_src_mode[0] == GradMode::kIgnore) return;
     require(kernels_.activation_backward(activation_, type_,
                                          {args.dst, args.diff_dst, args.diff_src[0], args.diff_src_mode[0]},
-                                         args.device.stream, kDefaultElementwiseTuning),
+                                         args.device.stream, elementwise_tuning(arch_)),
             "activation, backward");
   }
 
@@ -48,16 +47,16 @@ class AddKernel final : public DeviceKernel {
   MemoryNeed memory() const override { return {.backward_reads_src = false}; }
 
   void forward(const ForwardArgs& args) override {
-    require(kernels_.add(add_, type_, {args.src[0], args.src[1], args.dst}, args.device.stream,
-                         kDefaultElementwiseTuning),
-            "add, forward");
+    require(
+        kernels_.add(add_, type_, {args.src[0], args.src[1], args.dst}, args.device.stream, elementwise_tuning(arch_)),
+        "add, forward");
   }
 
   void backward(const BackwardArgs& args) override {
     for (std::size_t i = 0; i < args.diff_src.size(); ++i) {
       if (args.diff_src_mode[i] == GradMode::kIgnore) continue;
       require(kernels_.add_backward(add_, type_, {args.diff_dst, args.diff_src[i], args.diff_src_mode[i]},
-                                    args.device.stream, kDefaultElementwiseTuning),
+                                    args.device.stream, elementwise_tuning(arch_)),
               "add, backward");
     }
   }
@@ -67,9 +66,8 @@ class AddKernel final : public DeviceKernel {
 };
 
 DropoutProblem problem_of(const Dropout& dropout, const Problem& problem) {
-  return {.elements = problem.dst.shape.elements(),
-          .rate = dropout.rate,
-          .node = static_cast<std::uint32_t>(problem.node)};
+  return {
+      .elements = problem.dst.shape.elements(), .rate = dropout.rate, .node = static_cast<std::uint32_t>(problem.node)};
 }
 
 class DropoutKernel final : public DeviceKernel {
@@ -80,9 +78,7 @@ class DropoutKernel final : public DeviceKernel {
   /// Where gradients fan in: the kernel sets, and what it has set is added.
   MemoryNeed memory() const override { return {.scratchpad = training_ ? bytes_ : 0, .backward_reads_src = false}; }
 
-  void forward(const ForwardArgs& args) override {
-    scale(args.step, args.device, args.src[0], args.dst);
-  }
+  void forward(const ForwardArgs& args) override { scale(args.step, args.device, args.src[0], args.dst); }
 
   void backward(const BackwardArgs& args) override {
     const GradMode mode = args.diff_src_mode[0];
@@ -90,7 +86,7 @@ class DropoutKernel final : public DeviceKernel {
     if (mode == GradMode::kOverwrite) return scale(args.step, args.device, args.diff_dst, args.diff_src[0]);
     scale(args.step, args.device, args.diff_dst, args.scratchpad);
     require(kernels_.add_backward({.elements = dropout_.elements}, type_, {args.scratchpad, args.diff_src[0], mode},
-                                  args.device.stream, kDefaultElementwiseTuning),
+                                  args.device.stream, elementwise_tuning(arch_)),
             "dropout, backward");
   }
 
@@ -100,7 +96,7 @@ class DropoutKernel final : public DeviceKernel {
       require(kernels_.dropout(dropout_, type_, {src, dst, device.clock}, device.stream), "dropout");
     } else {  // a copy
       const ActivationProblem copy = {.elements = dropout_.elements, .activation = Activation::kNone};
-      require(kernels_.activation_forward(copy, type_, {src, dst}, device.stream, kDefaultElementwiseTuning),
+      require(kernels_.activation_forward(copy, type_, {src, dst}, device.stream, elementwise_tuning(arch_)),
               "dropout, inference");
     }
   }

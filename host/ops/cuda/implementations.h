@@ -12,11 +12,13 @@ namespace cudacards {
 extern const Implementation kCudaDirectConv2d;
 extern const Implementation kCudaConv2d;
 extern const Implementation kCudaConv2dThenPool;
-extern const Implementation kCudaConvPool;  // convolution and pool in one kernel
+extern const Implementation kCudaConvPool;   // convolution and pool in one kernel
 extern const Implementation kCudaPointwise;  // 1x1 as a dense layer
 extern const Implementation kCudaDepthwise;
 extern const Implementation kCudaPlainConv2d;  // fp32 without a pool: what kCudaReferenceConv2d is made of
 extern const Implementation kCudaReferenceConv2d;
+/// Of a convolution with the batch norm behind it folded in: the convolution's own, one by one.
+std::span<const Implementation> cuda_folded_conv2d(DeviceKind device);
 extern const Implementation kCudaDense;
 extern const Implementation kCudaReferenceDense;
 extern const Implementation kCudaMaxPool;

@@ -20,7 +20,7 @@ class MaxPoolKernel final : public DeviceKernel {
 
   void forward(const ForwardArgs& args) override {
     const MaxPoolForwardArgs forward = {args.src[0], args.dst, static_cast<std::uint8_t*>(args.workspace)};
-    require(kernels_.max_pool_forward(pool_, type_, forward, args.device.stream, kDefaultPoolTuning),
+    require(kernels_.max_pool_forward(pool_, type_, forward, args.device.stream, pool_tuning(arch_)),
             "max pool, forward");
   }
 
@@ -28,7 +28,7 @@ class MaxPoolKernel final : public DeviceKernel {
     if (args.diff_src_mode[0] == GradMode::kIgnore) return;
     const MaxPoolBackwardArgs backward = {args.diff_dst, static_cast<const std::uint8_t*>(args.workspace),
                                           args.diff_src[0], args.diff_src_mode[0]};
-    require(kernels_.max_pool_backward(pool_, type_, backward, args.device.stream, kDefaultPoolTuning),
+    require(kernels_.max_pool_backward(pool_, type_, backward, args.device.stream, pool_tuning(arch_)),
             "max pool, backward");
   }
 
@@ -61,10 +61,10 @@ class GlobalAveragePoolKernel final : public DeviceKernel {
 
   void backward(const BackwardArgs& args) override {
     if (args.diff_src_mode[0] == GradMode::kIgnore) return;
-    require(kernels_.global_average_pool_backward(pool_, type_,
-                                                  {args.diff_dst, args.diff_src[0], args.diff_src_mode[0]},
-                                                  args.device.stream, kDefaultPoolTuning),
-            "global average pool, backward");
+    require(
+        kernels_.global_average_pool_backward(pool_, type_, {args.diff_dst, args.diff_src[0], args.diff_src_mode[0]},
+                                              args.device.stream, pool_tuning(arch_)),
+        "global average pool, backward");
   }
 
  private:

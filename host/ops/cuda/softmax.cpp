@@ -24,10 +24,10 @@ class SoftmaxKernel final : public DeviceKernel {
   }
 
   void backward(const BackwardArgs& args) override {
-    require(kernels_.softmax_backward(softmax_, type_,
-                                      {args.dst, args.diff_dst, args.diff_src[0], args.diff_src_mode[0]},
-                                      args.device.stream),
-            "softmax, backward");
+    require(
+        kernels_.softmax_backward(softmax_, type_, {args.dst, args.diff_dst, args.diff_src[0], args.diff_src_mode[0]},
+                                  args.device.stream),
+        "softmax, backward");
   }
 
  private:

@@ -49,10 +49,10 @@ class ThenPoolKernel final : public DeviceKernel {
     inner.scratchpad = rest(args.scratchpad);
     inner_->forward(inner);
     const MaxPoolForwardArgs pool = {inner.dst, args.dst, static_cast<std::uint8_t*>(args.workspace)};
-    require(kernels_.max_pool_forward(pool_, type_, pool, args.device.stream, kDefaultPoolTuning), "max pool, forward");
+    require(kernels_.max_pool_forward(pool_, type_, pool, args.device.stream, pool_tuning(arch_)), "max pool, forward");
     if (activation_.activation == Activation::kNone) return;
     require(kernels_.activation_forward(activation_, type_, {args.dst, args.dst}, args.device.stream,
-                                        kDefaultElementwiseTuning),
+                                        elementwise_tuning(arch_)),
             "activation, forward");
   }
 
@@ -62,13 +62,13 @@ class ThenPoolKernel final : public DeviceKernel {
     if (activation_.activation != Activation::kNone) {
       require(kernels_.activation_backward(activation_, type_,
                                            {args.dst, args.diff_dst, args.scratchpad, GradMode::kOverwrite}, stream,
-                                           kDefaultElementwiseTuning),
+                                           elementwise_tuning(arch_)),
               "activation, backward");
       diff = args.scratchpad;
     }
-    const MaxPoolBackwardArgs pool = {diff, static_cast<const std::uint8_t*>(args.workspace),
-                                      unpooled(args.scratchpad), GradMode::kOverwrite};
-    require(kernels_.max_pool_backward(pool_, type_, pool, stream, kDefaultPoolTuning), "max pool, backward");
+    const MaxPoolBackwardArgs pool = {diff, static_cast<const std::uint8_t*>(args.workspace), unpooled(args.scratchpad),
+                                      GradMode::kOverwrite};
+    require(kernels_.max_pool_backward(pool_, type_, pool, stream, pool_tuning(arch_)), "max pool, backward");
     BackwardArgs inner = args;
     inner.dst = nullptr;
     inner.diff_dst = pool.diff_src;
@@ -78,9 +78,7 @@ class ThenPoolKernel final : public DeviceKernel {
 
  private:
   // The scratchpad: a tensor of dst's size, one of the convolution's result, the convolution's own.
-  std::size_t pooled_bytes() const {
-    return align_up(static_cast<std::size_t>(activation_.elements) * size_of(type_));
-  }
+  std::size_t pooled_bytes() const { return align_up(static_cast<std::size_t>(activation_.elements) * size_of(type_)); }
   std::size_t unpooled_bytes() const { return align_up(inner_problem_.dst.bytes()); }
   std::byte* unpooled(void* scratchpad) const { return static_cast<std::byte*>(scratchpad) + pooled_bytes(); }
   std::byte* rest(void* scratchpad) const { return unpooled(scratchpad) + unpooled_bytes(); }

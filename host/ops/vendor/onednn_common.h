@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -15,6 +14,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "host/ops/operation.h"
+#include "host/ops/vendor/making.h"
 #include "host/runtime/buffer.h"
 #include "kernels/conv2d/problem.h"
 
@@ -22,11 +22,11 @@ namespace cudacards::onednn {
 
 using dnnl::memory;
 
-/// oneDNN cannot do a problem, or only by its reference code. supports() turns it into the Verdict.
-class Refused : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+using vendor::at;
+using vendor::Layout;
+using vendor::make_kernel;
+using vendor::Refused;
+using vendor::supports_by_making;
 
 const dnnl::engine& engine();
 /// One a thread, because kernels run primitives from inside parallel_ranges.
@@ -118,37 +118,5 @@ class Reorder {
   std::size_t bytes_ = 0;
   Call call_;
 };
-
-/// Regions of one block of memory, each aligned.
-class Layout {
- public:
-  /// Returns the offset of a new region.
-  std::size_t take(std::size_t bytes) { return std::exchange(bytes_, bytes_ + align_up(bytes)); }
-  std::size_t bytes() const { return bytes_; }
-
- private:
-  std::size_t bytes_ = 0;
-};
-
-template <class T>
-T* at(void* base, std::size_t offset) {
-  return reinterpret_cast<T*>(static_cast<std::byte*>(base) + offset);
-}
-
-/// supports() and make() of an implementation whose constructor throws Refused: one piece of code decides both.
-template <class KernelType, class OperationType>
-Verdict supports_by_making(const Operation& operation, const Problem& problem) {
-  try {
-    KernelType(static_cast<const OperationType&>(operation), problem);
-    return Verdict::yes();
-  } catch (const Refused& refused) {
-    return Verdict::no(refused.what());
-  }
-}
-
-template <class KernelType, class OperationType>
-std::unique_ptr<Kernel> make_kernel(const Operation& operation, const Problem& problem) {
-  return std::make_unique<KernelType>(static_cast<const OperationType&>(operation), problem);
-}
 
 }  // namespace cudacards::onednn

@@ -33,7 +33,9 @@ class Conv2dKernel final : public AffineKernel {
     const auto forward = describe<dnnl::convolution_forward>(plan_memory(), kind, kDirect, src, weights, bias, dst,
                                                              strides, before, after);
     use_forward(dnnl::convolution_forward(forward), forward, master);
-    if (wants_diff_parameters()) {
+    if (wants_diff_parameters() && is_pointwise(c) && src_type() == memory::data_type::bf16) {
+      use_product_for_diff_weights(c);
+    } else if (wants_diff_parameters()) {
       const memory::desc diff_weights = any_weights_desc(c, memory::data_type::f32);
       const auto pd = describe_backward<dnnl::convolution_backward_weights>(
           plan_memory(), forward, kDirect, src, diff_weights, bias, dst, strides, before, after);
@@ -45,6 +47,25 @@ class Conv2dKernel final : public AffineKernel {
       use_backward_data(dnnl::convolution_backward_data(pd), pd, master);
     }
     lay_out_memory();
+  }
+
+  /// A dense layer over pixels. (One of stride 1 has nothing to pad.)
+  static bool is_pointwise(const Conv2dProblem& c) {
+    return c.r == 1 && c.s == 1 && c.stride_h == 1 && c.stride_w == 1 && c.groups == 1;
+  }
+
+  /// diff_weights (K,C) = diff_dst (N*P*Q,K)^T * src (N*P*Q,C). As a convolution in bf16, oneDNN 2.6 takes 30 times as
+  /// long: 3,634 ms against 123 for the 34 layers of mobilenetv2 at 0.35/224, batch 32 (2 threads of a busy machine).
+  void use_product_for_diff_weights(const Conv2dProblem& c) {
+    const std::int64_t pixels = std::int64_t{c.n} * c.h * c.w;
+    const memory::desc src = dense_desc({pixels, c.c}, src_type()), dst = dense_desc({pixels, c.k}, dst_type());
+    const memory::desc weights({c.k, c.c}, src_type(), memory::format_tag::any);
+    const memory::desc diff_weights({c.k, c.c}, memory::data_type::f32, memory::format_tag::any);
+    const auto forward = describe<dnnl::inner_product_forward>(plan_memory(), dnnl::prop_kind::forward_training, src,
+                                                               weights, bias_desc(), dst);
+    const auto pd = describe_backward<dnnl::inner_product_backward_weights>(plan_memory(), forward, src, diff_weights,
+                                                                            bias_desc(), dst);
+    use_backward_weights(dnnl::inner_product_backward_weights(pd), pd, dense_desc({c.k, c.c}, memory::data_type::f32));
   }
 };
 

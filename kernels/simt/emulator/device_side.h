@@ -5,6 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 
+// clang makes one call of two that stand on either side of an `else`, and its line is then nobody's; g++ is told by its
+// options (cmake/CudacardsInstrument.cmake).
+#ifdef __clang__
+#define CUDACARDS_NO_MERGE [[clang::nomerge]]
+#else
+#define CUDACARDS_NO_MERGE
+#endif
+
 namespace cudacards::emulator {
 
 struct Index3 {
@@ -17,8 +25,8 @@ struct Index3 {
 [[gnu::const]] Index3 grid_size();
 
 /// `site` tells one barrier from another where the compiler has merged the calls.
-void barrier(int site);
-void warp_barrier(unsigned mask, int site);
+CUDACARDS_NO_MERGE void barrier(int site);
+CUDACARDS_NO_MERGE void warp_barrier(unsigned mask, int site);
 
 void* static_shared(const void* identity, std::size_t bytes, std::size_t alignment);
 void* dynamic_shared();

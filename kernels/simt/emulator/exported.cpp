@@ -6,6 +6,23 @@
 namespace cudacards::emulator {
 namespace {
 
+EmulatedCounts sum_of_counters() {
+  EmulatedCounts sum;
+  for (const auto& [name, kernel] : counters()) {
+    sum.launches += kernel.launches;
+    sum.accesses += kernel.accesses;
+    for (const Flow flow : {Flow::kGlobalLoad, Flow::kGlobalStore}) {
+      sum.sectors += kernel.of(flow).units;
+      sum.sectors_needed += kernel.of(flow).needed;
+    }
+    for (const Flow flow : {Flow::kSharedLoad, Flow::kSharedStore}) {
+      sum.wavefronts += kernel.of(flow).units;
+      sum.wavefronts_needed += kernel.of(flow).needed;
+    }
+  }
+  return sum;
+}
+
 constexpr EmulatedMachine kMachine = {
     .kernels = &kLinkedKernels,
     .allocate = [](std::size_t bytes, const char* name) { return allocate(bytes, name); },
@@ -17,6 +34,8 @@ constexpr EmulatedMachine kMachine = {
     .end_capture = []() -> void* { return end_capture().release(); },
     .replay = [](void* capture) { return replay(*static_cast<Capture*>(capture)); },
     .free_capture = [](void* capture) { FreeCapture{}(static_cast<Capture*>(capture)); },
+    .set_counting = [](bool on) { settings().counting = on ? Counting::kOn : Counting::kOff; },
+    .counts = sum_of_counters,
 };
 
 }  // namespace

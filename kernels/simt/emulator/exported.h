@@ -2,11 +2,17 @@
 // The emulator and its kernels as a program sees them that loads the library by name: one function, one value.
 
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/base/status.h"
 #include "kernels/table.h"
 
 namespace cudacards {
+
+/// Sums over all kernels since the library was loaded. Requests (counters.h) only of launches while counting was on.
+struct EmulatedCounts {
+  std::uint64_t launches = 0, accesses = 0, sectors = 0, sectors_needed = 0, wavefronts = 0, wavefronts_needed = 0;
+};
 
 /// What a runtime needs of a device (kernels/simt/emulator/emulator.h says what each does).
 struct EmulatedMachine {
@@ -21,6 +27,8 @@ struct EmulatedMachine {
   void* (*end_capture)();
   Status (*replay)(void* capture);
   void (*free_capture)(void* capture);
+  void (*set_counting)(bool on);
+  EmulatedCounts (*counts)();
 };
 
 }  // namespace cudacards

@@ -44,7 +44,7 @@
 
 namespace cudacards::emulator {
 
-[[gnu::noinline]] const void* this_address();
+CUDACARDS_NO_MERGE [[gnu::noinline]] const void* this_address();
 
 constexpr unsigned mask_of(unsigned mask = 0xffffffffu) { return mask; }
 

@@ -216,7 +216,7 @@ __constant__ const float kTable[kThreads] = {1, 2, 3};
 template <bool kFaulty>
 __global__ void write_to_constants(const float* in, float* out) {
   const int t = static_cast<int>(threadIdx.x);
-  float* to = kFaulty ? const_cast<float*>(kTable) : out;
+  float* volatile to = kFaulty ? const_cast<float*>(kTable) : out;  // clang drops a store that it sees go to constants
   out[t] = kTable[t] + in[t];
   __syncthreads();
   to[t] = in[t];  // FAULT write_to_constants

@@ -7,13 +7,17 @@
 #include "host/ops/reference/conv2d.h"
 #include "kernels/conv2d/conv2d.h"
 #include "tests/kernels/support/device.h"
+#include "tests/kernels/support/model_problems.h"
 #include "tests/support/compare.h"
 
 namespace cudacards::testing {
 
+enum class Conv2dRun : std::uint8_t { kEveryVariant, kBest };
+
 struct Conv2dCase {
-  const char* name;
+  std::string name;
   Conv2dProblem problem;
+  Conv2dRun run = Conv2dRun::kEveryVariant;
 };
 
 /// Every edge that the kernels have: tiles are 128 or 64 pixels by 128, 64 or 32 filters, slabs 32 or 8 deep, chunks 8
@@ -109,6 +113,21 @@ inline std::vector<Conv2dVariant> conv2d_gemm_variants() {
           {"bf16_128x128", DType::kBf16, {.path = Conv2dPath::kTensor, .tile = Conv2dTile::k128x128}},
           {"bf16_128x64", DType::kBf16, {.path = Conv2dPath::kTensor, .tile = Conv2dTile::k128x64}},
           {"bf16_64x32", DType::kBf16, {.path = Conv2dPath::kTensor, .tile = Conv2dTile::k64x32}}};
+}
+/// Those that a case runs, `halo` among them where it can.
+inline std::vector<Conv2dVariant> conv2d_variants(const Conv2dCase& c, bool halo) {
+  auto variants = conv2d_gemm_variants();
+  if (c.run == Conv2dRun::kBest) variants.resize(1);  // fp32 has one
+  variants.push_back({"best", DType::kBf16, {}});
+  if (halo && c.run == Conv2dRun::kEveryVariant)
+    variants.push_back({"halo", DType::kBf16, {.path = Conv2dPath::kHalo}});
+  return variants;
+}
+/// The convolutions of all models, with the kernels that they get.
+inline std::vector<Conv2dCase> conv2d_cases_of_models() {
+  return cases_of_models(model_problems().conv2d, [](const auto& named) {
+    return Conv2dCase{named.name, named.problem, Conv2dRun::kBest};
+  });
 }
 
 /// The problem of the traffic tests: whole tiles, whole slabs, whole sectors.

@@ -8,6 +8,7 @@
 #include "kernels/conv_pool/conv_pool.h"
 #include "tests/kernels/support/conv_pool_reference.h"
 #include "tests/kernels/support/device.h"
+#include "tests/kernels/support/model_problems.h"
 
 namespace cudacards::testing {
 inline namespace conv_pool_cases {
@@ -34,7 +35,7 @@ constexpr Activation kNone = Activation::kNone, kRelu6 = Activation::kRelu6, kRe
 constexpr ConvPoolSource kU8 = ConvPoolSource::kU8;
 
 // One window, exact tiles (16 x 16 pixels; 8 x 16 in the gradient of the weights), a tile and a bit in every direction,
-// odd sizes, the CNN's channels, several slabs of channels and filters, primes.
+// odd sizes, the CNN's channels, several slabs of channels and filters, several tiles of channels, primes.
 const Case kCases[] = {
     {1, 2, 2, 1, 1, kNone},
     {1, 3, 2, 16, 8},
@@ -46,6 +47,7 @@ const Case kCases[] = {
     {1, 6, 4, 40, 136, kNone},
     {1, 16, 18, 3, 32, kRelu},
     {1, 7, 19, 53, 33},
+    {1, 4, 6, 136, 8},
     {3, 4, 5, 7, 13, kNone},
     {1, 20, 4, 2, 40, kRelu6},
     {1, 16, 16, 3, 32, kRelu, kU8, 0.25f},
@@ -54,6 +56,17 @@ const Case kCases[] = {
     {1, 6, 34, 1, 7, kRelu, kU8},
     {1, 4, 4, 16, 16, kNone, kU8},
 };
+
+/// Those of all models; few channels are pictures, which may come as pixels.
+inline std::vector<Case> cases_of_models() {
+  std::vector<Case> cases;
+  for (const auto& [name, p] : model_problems().conv_pool) {
+    cases.push_back({p.conv.n, p.conv.h, p.conv.w, p.conv.c, p.conv.k, p.activation});
+    EXPECT_EQ(cases.back().problem(), p) << name << " is no convolution that conv_pool has";
+    if (p.conv.c <= 4) cases.push_back({p.conv.n, p.conv.h, p.conv.w, p.conv.c, p.conv.k, p.activation, kU8});
+  }
+  return cases;
+}
 
 template <class T>
 constexpr DType kType = sizeof(T) == 4 ? DType::kF32 : DType::kBf16;

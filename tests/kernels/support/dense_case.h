@@ -9,6 +9,7 @@
 #include "kernels/base/grad_mode.h"
 #include "kernels/base/philox.h"
 #include "kernels/dense/dense.h"
+#include "tests/kernels/support/model_problems.h"
 #include "tests/support/compare.h"
 
 namespace cudacards::testing {
@@ -103,6 +104,19 @@ inline void PrintTo(const DenseCase& c, std::ostream* out) {
   if (c.plan)
     *out << ", tile " << extent_of(c.plan->shape).m << " x " << extent_of(c.plan->shape).n << ", slices "
          << c.plan->slices;
+}
+
+inline std::vector<DenseCase> dense_cases(const NamedProblems<DenseProblem>& problems) {
+  return cases_of_models(problems, [](const auto& named) {
+    const DenseProblem& p = named.problem;
+    return DenseCase{p.rows, p.in, p.units, p.activation, p.plan};
+  });
+}
+/// Those of all models, 1 x 1 convolutions among them.
+inline std::vector<DenseCase> dense_cases_of_models() {
+  auto cases = dense_cases(model_problems().dense);
+  for (const DenseCase& c : dense_cases(model_problems().pointwise)) cases.push_back(c);
+  return cases;
 }
 
 constexpr TileShape kLarge = TileShape::kLarge, kFlat = TileShape::kFlat, kNarrow = TileShape::kNarrow;

@@ -9,6 +9,7 @@
 #include "host/ops/reference/conv2d.h"
 #include "kernels/depthwise/depthwise.h"
 #include "tests/kernels/support/device.h"
+#include "tests/kernels/support/model_problems.h"
 #include "tests/kernels/support/sample_values.h"
 
 namespace cudacards::testing::depthwise {
@@ -36,6 +37,15 @@ struct Case {
 inline void PrintTo(const Case& c, std::ostream* out) {
   *out << "n" << c.n << " " << c.h << "x" << c.w << "x" << c.c << " filter " << c.filter << " stride " << c.stride
        << " pad " << c.pad.top << c.pad.left << c.pad.bottom << c.pad.right << " blocks " << c.tuning.forward_blocks;
+}
+
+inline std::vector<Case> cases_of_all_models() {
+  return cases_of_models(model_problems().depthwise, [](const auto& named) {
+    const Conv2dProblem& p = named.problem;
+    const Case c = {p.n, p.h, p.w, p.c, p.r, p.stride_h, p.pad};
+    EXPECT_EQ(c.problem(), p) << named.name << " is no depthwise convolution that these cases can say";
+    return c;
+  });
 }
 
 enum class Folded : bool { kNo, kYes };

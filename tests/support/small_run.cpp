@@ -1,4 +1,4 @@
-#include "tests/train/small_run.h"
+#include "tests/support/small_run.h"
 
 #include <array>
 

@@ -1,0 +1,75 @@
+#include "host/ops/folded_conv2d.h"
+
+#include <array>
+#include <cmath>
+
+#include "host/ops/cuda/implementations.h"
+#include "host/ops/folded_kernel.h"
+#include "host/ops/reference/implementations.h"
+#include "host/ops/vendor/onednn.h"
+#include "host/runtime/error.h"
+
+namespace cudacards {
+namespace {
+
+Conv2dOptions whole_options(const Conv2d& conv, const BatchNorm& norm) {
+  CUDACARDS_CHECK(!conv.pool && conv.options.activation == Activation::kNone);
+  Conv2dOptions options = conv.options;
+  options.bias = true;
+  options.activation = norm.activation;
+  return options;
+}
+
+class HostFolding final : public FoldedKernel {
+ public:
+  using FoldedKernel::FoldedKernel;
+
+ private:
+  void fold(const ForwardArgs& args, const FoldedParameters& folded) const override {
+    const float* weights = args.parameters[0];  // (K, R*S*C/groups)
+    const float* bias = has_bias_ ? args.parameters[1] : nullptr;
+    const auto norm = args.parameters.subspan(has_bias_ ? 2 : 1);
+    const float *gamma = norm[0], *beta = norm[1], *mean = norm[2], *variance = norm[3];
+    const std::int64_t per_filter = weights_ / filters_;
+    for (std::int64_t k = 0; k < filters_; ++k) {
+      const double scale =
+          static_cast<double>(gamma[k]) / std::sqrt(static_cast<double>(variance[k]) + static_cast<double>(epsilon_));
+      const double moved = (bias ? static_cast<double>(bias[k]) : 0.0) - static_cast<double>(mean[k]);
+      folded.bias[k] = static_cast<float>(static_cast<double>(beta[k]) + moved * scale);
+      for (std::int64_t i = k * per_filter; i < (k + 1) * per_filter; ++i)
+        folded.weights[i] = static_cast<float>(static_cast<double>(weights[i]) * scale);
+    }
+  }
+};
+
+template <const Implementation& Inner>
+Implementation wrapped() {
+  return folded::wrapped<Inner, HostFolding>();
+}
+
+}  // namespace
+
+FoldedConv2d::FoldedConv2d(const Conv2d& conv, const BatchNorm& norm)
+    : conv(conv), epsilon(norm.epsilon), whole(whole_options(conv, norm)) {}
+
+std::vector<ParameterSpec> FoldedConv2d::parameters(std::span<const Shape> src) const {
+  std::vector<ParameterSpec> specs = conv.parameters(src);
+  const Shape dst[] = {conv.infer_shape(src)};
+  for (ParameterSpec& spec : BatchNorm().parameters(dst)) specs.push_back(std::move(spec));
+  return specs;
+}
+
+std::unique_ptr<Operation> FoldedConv2d::fuse(const Operation& consumer, const Shape&) const {
+  const auto* layer = dynamic_cast<const ActivationLayer*>(&consumer);
+  if (!layer || whole.options.activation != Activation::kNone) return nullptr;
+  return std::make_unique<FoldedConv2d>(conv, BatchNorm(0.99f, epsilon, layer->activation));
+}
+
+std::span<const Implementation> FoldedConv2d::implementations(DeviceKind device) const {
+  // Not a constant: the convolution's own entries live in other files.
+  static const std::array kCpu = {wrapped<kOnednnConv2d>(), wrapped<kReferenceConv2d>()};
+  if (device != DeviceKind::kCpu) return cuda_folded_conv2d(device);
+  return kCpu;
+}
+
+}  // namespace cudacards

@@ -1,0 +1,106 @@
+#include "host/train/calibrate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "host/data/files.h"
+#include "host/data/picture.h"
+#include "host/graph/plan.h"
+#include "host/runtime/error.h"
+
+namespace cudacards {
+namespace {
+
+constexpr std::size_t kBatch = 16;
+
+/// Sums over all positions of a layer's result, one a channel.
+struct Moments {
+  std::vector<double> sum, squares;
+  std::int64_t count = 0;
+
+  void add(const float* values, std::int64_t rows, std::size_t channels) {  // (rows, channels)
+    sum.resize(channels);
+    squares.resize(channels);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      for (std::size_t c = 0; c < channels; ++c) {
+        const double value = *values++;
+        sum[c] += value;
+        squares[c] += value * value;
+      }
+    }
+    count += rows;
+  }
+  double mean(std::size_t c) const { return sum[c] / static_cast<double>(count); }
+  double variance(std::size_t c) const {
+    return std::max(0.0, squares[c] / static_cast<double>(count) - mean(c) * mean(c));
+  }
+};
+
+using MomentsOfLayers = std::map<int, Moments>;  // by the layer that a batch norm reads
+
+MomentsOfLayers layers_before_norms(const Graph& graph) {
+  MomentsOfLayers layers;
+  for (const Layer& layer : graph.layers()) {
+    if (dynamic_cast<const BatchNorm*>(layer.operation.get())) layers[layer.inputs.front()];
+  }
+  return layers;
+}
+
+void measure(const Graph& graph, Parameters& parameters, const std::vector<std::string>& pictures,
+             MomentsOfLayers& moments) {
+  const auto height = static_cast<int>(graph.input_shape()[1]), width = static_cast<int>(graph.input_shape()[2]);
+  // Unfused: a fused convolution never shows what its batch norm reads.
+  Plan plan = Plan::make(graph, parameters, {.batch = kBatch, .mode = Mode::kInfer, .fuse = false});
+  const std::size_t picture_bytes = std::size_t{3} * static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
+  std::vector<std::uint8_t> pixels(kBatch * picture_bytes);
+  std::vector<const std::uint8_t*> images(kBatch);
+  for (std::size_t i = 0; i < kBatch; ++i) images[i] = pixels.data() + i * picture_bytes;
+  for (std::size_t first = 0; first < pictures.size(); first += kBatch) {
+    const std::size_t count = std::min(kBatch, pictures.size() - first);
+    for (std::size_t i = 0; i < count; ++i) {
+      try {
+        read_picture(pictures[first + i], height, width, pixels.data() + i * picture_bytes);
+      } catch (const Error& error) {
+        throw Error(fmt::format("cannot calibrate with {}: {}", printable(pictures[first + i]), error.what()));
+      }
+    }
+    plan.observe({.images = images, .transforms = {}}, Step{}, [&](const PlanNode& node, const void* dst) {
+      const auto wanted = moments.find(node.layers.front());
+      if (wanted == moments.end()) return;
+      const Shape& shape = node.problem.dst.shape;
+      const std::int64_t channels = shape.sizes().back();
+      const std::int64_t rows_a_picture = shape.elements() / channels / shape[0];
+      wanted->second.add(static_cast<const float*>(dst), rows_a_picture * static_cast<std::int64_t>(count),
+                         static_cast<std::size_t>(channels));
+    });
+  }
+}
+
+void set_statistics(const Layer& layer, const BatchNorm& norm, const Moments& moments, Parameters& parameters) {
+  const auto of = [&](const char* leaf) { return parameters.values(*parameters.find(layer.name + "/" + leaf)); };
+  const auto gamma = of("gamma"), beta = of("beta"), mean = of("mean"), variance = of("variance");
+  for (std::size_t c = 0; c < mean.size(); ++c) {
+    mean[c] = static_cast<float>(moments.mean(c));
+    variance[c] = static_cast<float>(moments.variance(c));
+    gamma[c] = std::sqrt(variance[c] + norm.epsilon);
+    beta[c] += mean[c];
+  }
+}
+
+}  // namespace
+
+void calibrate_batch_norms(const Graph& graph, Parameters& parameters, const std::vector<std::string>& pictures) {
+  CUDACARDS_CHECK(!pictures.empty());
+  MomentsOfLayers moments = layers_before_norms(graph);
+  measure(graph, parameters, pictures, moments);
+  for (const Layer& layer : graph.layers()) {
+    if (const auto* norm = dynamic_cast<const BatchNorm*>(layer.operation.get()))
+      set_statistics(layer, *norm, moments.at(layer.inputs.front()), parameters);
+  }
+  parameters.touch();
+}
+
+}  // namespace cudacards
