@@ -80,9 +80,7 @@ DeviceChoice choose_device_of(const TrainCommand& train, const RunConfig& config
   const bool is_set =
       std::ranges::any_of(train.settings, [](const auto& s) { return s.starts_with("machine.device"); });
   const bool is_configured = (!train.config_file.empty() || is_set) && train.command->count("--device") == 0;
-  const DeviceChoice choice = choose_device(is_configured ? name_of(config.device) : train.device);
-  if (!choice.reason.empty() && !train.quiet) log_note(fmt::format("training on the CPU: {}", choice.reason));
-  return choice;
+  return choose_device(is_configured ? name_of(config.device) : train.device);
 }
 
 /// The preset, then the file, then the options: later ones win.
@@ -105,6 +103,7 @@ TrainOptions effective_options(const TrainCommand& train) {
   apply(config);
   config.device = device.kind;
   validate(config);
+  if (!device.reason.empty() && !train.quiet) log_note(fmt::format("training on the CPU: {}", device.reason));
   return options;
 }
 

@@ -13,6 +13,7 @@ class Gradients : public EveryImplementation {
   std::vector<OpCase> some_cases() const {
     std::vector<OpCase> some;
     const auto all = cases_of(GetParam().family);
+    if (!GetParam().device->is_cpu()) return all;  // for_each_case takes some
     for (std::size_t i = 0; i<all.size(); i += all.size()> 30 ? 4 : 1) some.push_back(all[i]);
     return some;
   }
