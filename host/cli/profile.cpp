@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -78,10 +78,7 @@ int run(const ProfileCommand& command) {
 template <class T>
 void add_number(CLI::App& app, const std::string& name, std::optional<T>& value, const std::string& description,
                 const std::string& default_text, int least, int most) {
-  app.add_option(name, value, description)
-      ->type_name("N")
-      ->check(CLI::Range(least, most))
-      ->default_str(default_text);
+  app.add_option(name, value, description)->type_name("N")->check(CLI::Range(least, most))->default_str(default_text);
 }
 
 }  // namespace

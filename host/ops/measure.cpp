@@ -78,8 +78,8 @@ class Measurement {
     const ErrorScales scales = *operation_.error_scales(shapes_of(problem));
     bool all_agree = true;
     for (const TrialData data : data_for(scales)) {
+      Trial deciding(device_, operation_, problem, *candidates_[decider]);  // says so where memory is short
       const TrialInputs inputs = draw_inputs(operation_, problem, data);
-      Trial deciding(device_, operation_, problem, *candidates_[decider]);
       const TrialOutputs expected = outputs(deciding, inputs);
       if (decider == reference()) reference_seconds_ = seconds_;
       for (std::size_t i = 0; i < reference(); ++i) {

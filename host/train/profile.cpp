@@ -6,6 +6,7 @@
 #include <map>
 
 #include "host/data/noise_pictures.h"
+#include "host/runtime/device_buffer.h"
 #include "host/runtime/median.h"
 #include "host/runtime/profiler_range.h"
 #include "host/runtime/threads.h"
@@ -98,9 +99,8 @@ class Subject {
       : config_(options.config),
         mode_(options.mode),
         device_(device),
-        graph_(build_model(config_.arch, {.height = config_.image_size,
-                                          .width = config_.image_size,
-                                          .classes = options.classes})),
+        graph_(build_model(config_.arch,
+                           {.height = config_.image_size, .width = config_.image_size, .classes = options.classes})),
         parameters_(graph_),
         plan_(Plan::make(graph_, parameters_, plan_of(options), device)),
         pictures_(noise_pictures(std::int64_t{kBatches} * config_.batch, config_.image_size, config_.image_size,
@@ -150,7 +150,8 @@ class Subject {
   }
 
   void send_pictures() {
-    const auto picture = static_cast<std::size_t>(config_.image_size) * static_cast<std::size_t>(config_.image_size) * 3;
+    const auto picture =
+        static_cast<std::size_t>(config_.image_size) * static_cast<std::size_t>(config_.image_size) * 3;
     const auto count = static_cast<std::size_t>(config_.batch);
     on_device_ = DeviceBuffer(device_, count * picture, "the pictures");
     indices_ = DeviceBuffer(device_, count * sizeof(std::int32_t), "their indices");

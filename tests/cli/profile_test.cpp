@@ -39,7 +39,8 @@ json profile_of(std::vector<std::string> arguments) {
 }
 
 TEST(CliProfile, TakesAStepApart) {
-  const json profile = profile_of({"cnn", "--device", "cpu", "--image-size", "32", "--batch", "4", "--precision", "fp32"});
+  const json profile =
+      profile_of({"cnn", "--device", "cpu", "--image-size", "32", "--batch", "4", "--precision", "fp32"});
   EXPECT_THAT(names_of(profile["parts"]),
               testing::ElementsAre("rescaling", "conv2d", "conv2d_1", "conv2d_2", "dropout", "dense", "dense_1", "loss",
                                    "check of the gradients", "optimizer"));
@@ -91,7 +92,7 @@ TEST(CliProfile, ShowsATable) {
 
 TEST(CliProfile, CountsOnTheEmulatorAndTimesNothing) {
   if (testing::emulated_device() == nullptr) GTEST_SKIP() << "no emulator in this build";
-  const std::vector<std::string> tiny = {"profile", "mlp",     "--device", "emulated", "--image-size",
+  const std::vector<std::string> tiny = {"profile", "mlp",     "--device", "emulated",  "--image-size",
                                          "8",       "--batch", "2",        "--classes", "5"};
   const Outcome table = run_program(tiny);
   EXPECT_EQ(table.exit_code, 0) << table.err;
@@ -152,9 +153,9 @@ TEST_F(CliPlan, SaysItInJsonToo) {
 }
 
 TEST_F(CliPlan, KeepsNothingWithoutAHome) {
-  const Outcome outcome = run_program({.arguments = {"summary", "--arch", "mlp", "--image-size", "8", "--batch", "2",
-                                                     "--device", "cpu", "--tune"},
-                                       .environment = {"XDG_CACHE_HOME", "HOME"}});
+  const Outcome outcome = run_program(
+      {.arguments = {"summary", "--arch", "mlp", "--image-size", "8", "--batch", "2", "--device", "cpu", "--tune"},
+       .environment = {"XDG_CACHE_HOME", "HOME"}});
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_THAT(outcome.err, HasSubstr("neither XDG_CACHE_HOME nor HOME"));
 }

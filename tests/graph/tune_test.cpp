@@ -37,8 +37,8 @@ struct Tuned {
 
 Tuned tuned(const Graph& graph, const TuningTable& known = {}) {
   Tuned result;
-  result.table = std::make_shared<TuningTable>(
-      tune(graph, {.batch = kBatch}, cpu_device(), known, result.measured, {}, kQuick));
+  result.table =
+      std::make_shared<TuningTable>(tune(graph, {.batch = kBatch}, cpu_device(), known, result.measured, {}, kQuick));
   return result;
 }
 
@@ -153,10 +153,10 @@ TEST(Choice, IsMeasuredOnTheEmulatorToo) {
 }
 
 TEST(Choice, GoesOnWhereMemoryIsTooShortToMeasure) {
-  // Its matrix alone would take 64 TB.
+  // Its matrix would be larger than any address space.
   Graph graph;
-  graph.logits(graph.apply(std::make_shared<PlantedDense>(1 << 22, std::vector{Planted::kSound}),
-                           {graph.input({1 << 22})}));
+  graph.logits(
+      graph.apply(std::make_shared<PlantedDense>(1 << 28, std::vector{Planted::kSound}), {graph.input({1 << 28})}));
   int measured = -1;
   const TuningTable table = tune(graph, {.batch = 1}, cpu_device(), {}, measured, {}, kQuick);
   EXPECT_EQ(measured, 0);

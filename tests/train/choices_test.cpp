@@ -11,8 +11,8 @@
 #include "host/train/trainer.h"
 #include "host/train/tuning_file.h"
 #include "models/registry.h"
-#include "tests/support/tensor_hash.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/tensor_hash.h"
 #include "tests/train/small_run.h"
 
 namespace cudacards {
@@ -51,8 +51,10 @@ class ChoicesTest : public ::testing::Test {
 
   std::string begin_and_stop(const RunConfig& c) {
     std::atomic<int> stop = 0;
-    const TrainResult first = train(
-        {.config = c, .quiet = true, .stop_requested = &stop, .on_step = [&](std::uint64_t step) { stop = step >= 3; }});
+    const TrainResult first =
+        train({.config = c, .quiet = true, .stop_requested = &stop, .on_step = [&](std::uint64_t step) {
+                 stop = step >= 3;
+               }});
     EXPECT_TRUE(first.stopped);
     return first.run;
   }
