@@ -44,8 +44,7 @@ std::string table_of_times(const Profile& profile) {
                milliseconds(row.backward_seconds), rate(row.flops, row.seconds()), rate(row.bytes, row.seconds()),
                fmt::format("{:.1f} %", sum > 0 ? 100 * row.seconds() / sum : 0)});
   }
-  return table.to_string() +
-         fmt::format("Sum of the parts:     {:.3f} ms\n", sum * 1e3) +
+  return table.to_string() + fmt::format("Sum of the parts:     {:.3f} ms\n", sum * 1e3) +
          fmt::format("Step, parts timed:    {:.3f} ms\n", profile.watched_seconds * 1e3) +
          fmt::format("Step, as it runs:     {:.3f} ms, {:.1f} pictures/s\n", profile.step_seconds * 1e3,
                      profile.batch / profile.step_seconds);
@@ -99,7 +98,7 @@ double least_bytes_of(const PlanNode& node) {
     elements += static_cast<double>(spec.shape.elements());
   const double parameters = elements * static_cast<double>(size_of(problem.dst.type));
   double bytes = src + parameters + dst;
-  if (takes_diff_src(node)) bytes += dst + parameters + src;                                 // diff_dst, weights, diff_src
+  if (takes_diff_src(node)) bytes += dst + parameters + src;  // diff_dst, weights, diff_src
   if (node.runs_backward && problem.diff_parameters_wanted) bytes += dst + src + 4 * elements;  // diff_dst, src, fp32
   return bytes;
 }

@@ -1,7 +1,7 @@
 #pragma once
-// A named piece of a step: a layer's forward or backward, the loss, the optimizer. Nsight Systems shows it on the host's
-// time line (NVTX; nothing where the toolkit's header is missing), and `cudacards profile` measures it. Costs next to
-// nothing where nobody listens.
+// A named piece of a step: a layer's forward or backward, the loss, the optimizer. Nsight Systems shows it on the
+// host's time line (NVTX; nothing where the toolkit's header is missing), and `cudacards profile` measures it. Costs
+// next to nothing where nobody listens.
 
 #include <string>
 
@@ -16,7 +16,8 @@ class ProfilerRange {
   ProfilerRange& operator=(const ProfilerRange&) = delete;
 };
 
-/// Hears of every range that begins and ends, on the thread that works on it. Ranges of one level: none lies in another.
+/// Hears of every range that begins and ends, on the thread that works on it. Ranges of one level: none lies in
+/// another.
 class RangeListener {
  public:
   virtual ~RangeListener() = default;

@@ -93,8 +93,8 @@ TEST(Measure, TellsTheSlowFromTheFast) {
 TEST(Measure, LeavesBackwardOutOfInference) {
   const PlantedDense operation(5, {Planted::kSlow, Planted::kWrongGradient});
   const Problem problem = problem_of(operation, {6, 40}, false);
-  const TuningEntry entry = measure_candidates(cpu_device(), operation, problem,
-                                               supporting(operation, problem, DeviceKind::kCpu), kQuick);
+  const TuningEntry entry =
+      measure_candidates(cpu_device(), operation, problem, supporting(operation, problem, DeviceKind::kCpu), kQuick);
   EXPECT_EQ(entry.candidates[1].refusal, "") << "its gradients are nobody's business";
   for (const CandidateResult& candidate : entry.candidates) EXPECT_EQ(candidate.backward_seconds, 0);
 }
@@ -132,8 +132,8 @@ TEST_P(MeasureEverything, RefusesNobodyWhoIsRight) {
       const Problem problem = c.problem();
       const auto candidates = supporting(*c.operation, problem, device->kind());
       if (candidates.size() < 2 || c.operation->flops(c.src) > 1e6) continue;
-      const TuningEntry entry = measure_candidates(*device, *c.operation, problem, candidates,
-                                                   {.repetitions = 1, .budget_seconds = 0});
+      const TuningEntry entry =
+          measure_candidates(*device, *c.operation, problem, candidates, {.repetitions = 1, .budget_seconds = 0});
       for (const CandidateResult& candidate : entry.candidates)
         EXPECT_EQ(candidate.refusal, "") << candidate.implementation;
       compared += static_cast<int>(candidates.size()) - 1;

@@ -22,7 +22,8 @@ class PlantedKernel final : public Kernel {
     linger();
     sound_->forward(args);
     const bool is_large = problem_.dst.shape[0] > 4;
-    if (planted_ == Planted::kWrongDst || (planted_ == Planted::kWrongLastRow && is_large)) spoil(args.dst, problem_.dst);
+    if (planted_ == Planted::kWrongDst || (planted_ == Planted::kWrongLastRow && is_large))
+      spoil(args.dst, problem_.dst);
   }
 
   void backward(const BackwardArgs& args) override {
@@ -49,9 +50,10 @@ template <Planted planted>
 Implementation implementation() {
   return {.name = name_of(planted),
           .family = planted == Planted::kSlow ? "vendor" : "hand",
-          .supports = [](const Operation&, const Problem&) {
-            return planted == Planted::kUnwilling ? Verdict::no("it does not want to") : Verdict::yes();
-          },
+          .supports =
+              [](const Operation&, const Problem&) {
+                return planted == Planted::kUnwilling ? Verdict::no("it does not want to") : Verdict::yes();
+              },
           .make = [](const Operation& operation, const Problem& problem) -> std::unique_ptr<Kernel> {
             return std::make_unique<PlantedKernel>(planted, static_cast<const PlantedDense&>(operation).dense, problem);
           }};

@@ -9,14 +9,14 @@
 namespace cudacards::testing {
 
 enum class Planted : std::uint8_t {
-  kSound,           // the reference's arithmetic
-  kSlow,            // the same, 3 ms a call
-  kWrongDst,        // one element a little off
-  kWrongDiffSrc,    // likewise
-  kWrongGradient,   // of the weights
-  kWrongLastRow,    // dst of the last picture, where the batch is larger than 4
-  kThrows,          // an Error at the first call
-  kUnwilling,       // supports nothing
+  kSound,          // the reference's arithmetic
+  kSlow,           // the same, 3 ms a call
+  kWrongDst,       // one element a little off
+  kWrongDiffSrc,   // likewise
+  kWrongGradient,  // of the weights
+  kWrongLastRow,   // dst of the last picture, where the batch is larger than 4
+  kThrows,         // an Error at the first call
+  kUnwilling,      // supports nothing
 };
 const char* name_of(Planted planted);  // "slow", "wrong-dst", ...
 
@@ -32,9 +32,7 @@ class PlantedDense final : public Operation {
   Shape infer_shape(std::span<const Shape> src) const override { return dense.infer_shape(src); }
   std::vector<ParameterSpec> parameters(std::span<const Shape> src) const override { return dense.parameters(src); }
   double flops(std::span<const Shape> src) const override { return dense.flops(src); }
-  std::optional<ErrorScales> error_scales(std::span<const Shape> src) const override {
-    return dense.error_scales(src);
-  }
+  std::optional<ErrorScales> error_scales(std::span<const Shape> src) const override { return dense.error_scales(src); }
   std::span<const Implementation> implementations(DeviceKind device) const override;
 
  private:

@@ -24,11 +24,12 @@ using testing_support::TemporaryFolder;
 using testing_support::write_bytes;
 
 TuningTable table(const std::string& place = "cpu: here", const std::string& key = "dense 5 | (6, 7) fp32") {
-  return {.place = place,
-          .entries = {{key,
-                       {{{.implementation = "onednn", .forward_seconds = 0.1, .backward_seconds = 1.0 / 3, .error = 0.25},
-                         {.implementation = "bad", .refusal = "disagrees with reference by 12 times"},
-                         {.implementation = "reference", .forward_seconds = 2, .is_estimate = true}}}}}};
+  return {
+      .place = place,
+      .entries = {{key,
+                   {{{.implementation = "onednn", .forward_seconds = 0.1, .backward_seconds = 1.0 / 3, .error = 0.25},
+                     {.implementation = "bad", .refusal = "disagrees with reference by 12 times"},
+                     {.implementation = "reference", .forward_seconds = 2, .is_estimate = true}}}}}};
 }
 
 std::size_t notes_with(const std::string& part) {
@@ -44,7 +45,8 @@ TEST(TuningFile, ReadsWhatItWrites) {
 
 TEST(TuningFile, ReadsNothingElse) {
   const std::string good = to_json(table());
-  for (std::size_t cut = 0; cut + 2 < good.size(); cut += 7) EXPECT_EQ(tuning_from_json(good.substr(0, cut)), std::nullopt);
+  for (std::size_t cut = 0; cut + 2 < good.size(); cut += 7)
+    EXPECT_EQ(tuning_from_json(good.substr(0, cut)), std::nullopt);
   const auto with = [&](const std::string& from, const std::string& to) {
     std::string text = good;
     text.replace(text.find(from), from.size(), to);
