@@ -3,6 +3,7 @@
 // throws Refused where the library cannot do it, so that one piece of code decides supports() and make().
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -43,6 +44,18 @@ class Layout {
  private:
   std::size_t bytes_ = 0;
 };
+
+// What NVIDIA's libraries want of a workspace's address; the plan's regions are aligned to less.
+constexpr std::size_t kWorkspaceAlignment = 256;
+
+/// Bytes to ask for, so that workspace_in() finds `bytes` of them.
+constexpr std::size_t padded_workspace(std::size_t bytes) {
+  return bytes == 0 ? 0 : bytes + kWorkspaceAlignment - kAlignment;
+}
+inline void* workspace_in(void* region) {
+  const auto address = reinterpret_cast<std::uintptr_t>(region);
+  return reinterpret_cast<void*>((address + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment);
+}
 
 template <class T>
 T* at(void* base, std::size_t offset) {

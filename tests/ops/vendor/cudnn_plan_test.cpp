@@ -12,6 +12,7 @@
 #include "host/ops/vendor/cudnn/graphs.h"
 #include "host/ops/vendor/cudnn/operations.h"
 #include "host/ops/vendor/cudnn/pool.h"
+#include "host/runtime/error.h"
 #include "tests/support/case_scope.h"
 #include "tests/support/op_case.h"
 
@@ -60,6 +61,11 @@ std::vector<Conv2dProblem> convolutions() {
   return problems;
 }
 
+Graph bias_free_convolution() {
+  return convolution_forward({.n = 2, .h = 9, .w = 9, .c = 3, .k = 4, .r = 3, .s = 3}, DType::kF32, false,
+                             Activation::kNone);
+}
+
 TEST_F(CudnnPlan, IsMadeForEveryConvolutionInFp32WithoutTensorCores) {
   const EngineRules rules = {.has_fp32_factors = true};
   for (const Conv2dProblem& p : convolutions()) {
@@ -71,7 +77,7 @@ TEST_F(CudnnPlan, IsMadeForEveryConvolutionInFp32WithoutTensorCores) {
       SCOPED_TRACE(to_string(graph));
       EXPECT_NO_THROW({
         const Plan made = plan(graph, rules);
-        EXPECT_LE(made.workspace(), rules.workspace_limit);
+        EXPECT_LE(made.engine().workspace, rules.workspace_limit);
         EXPECT_FALSE(has_note(made.engine(), CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
         EXPECT_FALSE(has_note(made.engine(), CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC));
       });
@@ -98,13 +104,13 @@ TEST_F(CudnnPlan, TakesTensorCoresWhereTf32IsAllowed) {
   EXPECT_TRUE(has_note(made.engine(), CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
 }
 
-TEST_F(CudnnPlan, IsRefusedInWordsWhereTheWorkspaceIsTooSmall) {
+TEST_F(CudnnPlan, TakesAnotherEngineWhereTheWorkspaceIsTooSmall) {
   const Conv2dProblem p = {.n = 32, .h = 112, .w = 112, .c = 32, .k = 64, .r = 3, .s = 3, .pad = {1, 1, 1, 1}};
   const Graph graph = convolution_backward_data(p, DType::kBf16);
-  const std::size_t needed = plan(graph, {}).workspace();
+  const std::size_t needed = plan(graph, {}).engine().workspace;
   ASSERT_GT(needed, 0u);
   const Plan smaller = plan(graph, {.workspace_limit = needed - 1});
-  EXPECT_LT(smaller.workspace(), needed);
+  EXPECT_LT(smaller.engine().workspace, needed);
 }
 
 TEST_F(CudnnPlan, TakesTheGraphsOfPoolsAndSums) {
@@ -129,10 +135,23 @@ TEST_F(CudnnPlan, TakesTheGraphsOfPoolsAndSums) {
   }
 }
 
+TEST_F(CudnnPlan, TakesAddressesOfTensorsAndWorkspace) {
+  std::array<float, 16> memory{};
+  EXPECT_NO_THROW(
+      (void)variant_pack(library().functions, {{Id::kSrc, memory.data()}, {Id::kDst, memory.data() + 8}}, nullptr));
+  EXPECT_NO_THROW((void)variant_pack(library().functions, {{Id::kSrc, memory.data()}}, memory.data()));
+}
+
+/// There is no handle behind a plan for a GPU that is only described.
+TEST_F(CudnnPlan, ThatCannotBeExecutedIsAnError) {
+  const Plan made = plan(bias_free_convolution(), {.has_fp32_factors = true});
+  std::array<float, 16> memory{};
+  EXPECT_THROW(made.execute({{Id::kSrc, memory.data()}}, nullptr, nullptr), Error);
+}
+
 /// A mistake in a graph is cuDNN's refusal with its words, and no crash.
 TEST_F(CudnnPlan, IsRefusedWithCudnnsWordsWhereTheSizesAreWrong) {
-  Graph graph = convolution_forward({.n = 2, .h = 9, .w = 9, .c = 3, .k = 4, .r = 3, .s = 3}, DType::kF32, false,
-                                    Activation::kNone);
+  Graph graph = bias_free_convolution();
   graph.tensors.back().sizes[2] = 8;  // 7 rows come out
   try {
     (void)plan(graph, {});

@@ -6,6 +6,7 @@
 
 #include "host/ops/vendor/cublaslt.h"
 #include "host/ops/vendor/cudnn.h"
+#include "host/ops/vendor/making.h"
 #include "host/runtime/device_choice.h"
 #include "tests/support/op_case.h"
 
@@ -72,6 +73,18 @@ TEST(VendorImplementations, LeaveOtherShapesOfConvolutionsToTheOthers) {
   EXPECT_EQ(kCublasLtPointwise.supports(pooled, problem).reason().find("cuDNN"), std::string::npos);
   EXPECT_FALSE(kCublasLtPointwise.supports(plain, problem));
   EXPECT_FALSE(kCudnnConv2dThenPool.supports(plain, problem));
+}
+
+/// The plan's regions are aligned to 64 bytes, the libraries want 256.
+TEST(VendorWorkspace, IsAlignedInAnyRegion) {
+  alignas(256) std::byte memory[2048];
+  for (std::size_t offset = 0; offset < 512; offset += kAlignment) {
+    auto* workspace = static_cast<std::byte*>(vendor::workspace_in(memory + offset));
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(workspace) % vendor::kWorkspaceAlignment, 0u);
+    EXPECT_GE(workspace, memory + offset);
+    EXPECT_LE(workspace + 1000, memory + offset + vendor::padded_workspace(1000));
+  }
+  EXPECT_EQ(vendor::padded_workspace(0), 0u);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "host/runtime/device_choice.h"
+#include "host/ops/vendor/gpu.h"
 #include "host/runtime/error.h"
 
 namespace cudacards::cublaslt {
@@ -68,12 +68,7 @@ T configuration(const Functions& cublaslt, const cublasLtMatmulAlgo_t& algorithm
 
 }  // namespace
 
-void require_gpu(const Problem& problem) {
-  if (problem.target.kind != DeviceKind::kCuda) throw Refused("cuBLASLt: runs on GPUs only");
-  if (!library().is_usable()) throw Refused("cuBLASLt: " + library().missing);
-  static const GpuList gpus = list_gpus();
-  if (gpus.devices.empty()) throw Refused("cuBLASLt: no GPU to ask for its algorithms: " + gpus.reason);
-}
+void require_gpu(const Problem& problem) { vendor::require_gpu(problem, "cuBLASLt", library().missing, "algorithms"); }
 
 template <class T>
 void Descriptors::set(cublasLtMatmulDescAttributes_t name, const T& value) const {
@@ -138,7 +133,8 @@ void Matmul::run(const void* a, const void* b, void* d, const void* bias, void* 
     if (has_bias_) descriptors_.set_bias(bias);
     check(cublaslt,
           cublaslt.Matmul(handle(), descriptors_.operation(), &kAlpha, a, descriptors_.a(), b, descriptors_.b(), &kBeta,
-                          d, descriptors_.d(), d, descriptors_.d(), &algorithm_, workspace, workspace_, stream),
+                          d, descriptors_.d(), d, descriptors_.d(), &algorithm_,
+                          workspace_ == 0 ? nullptr : vendor::workspace_in(workspace), workspace_, stream),
           "a product");
   } catch (const Refused& refused) {
     throw Error(refused.what());

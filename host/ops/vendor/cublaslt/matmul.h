@@ -56,7 +56,7 @@ class Matmul {
   /// Asks the heuristics and takes the first algorithm that the rules allow. After require_gpu(). Throws Refused.
   explicit Matmul(const Product& product);
 
-  std::size_t workspace() const { return workspace_; }  // bytes
+  std::size_t workspace() const { return vendor::padded_workspace(workspace_); }  // bytes, wherever they lie
   /// bias: null where the epilogue has none; written where it is a gradient. Throws Error.
   void run(const void* a, const void* b, void* d, const void* bias, void* workspace, Stream stream) const;
 

@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "host/runtime/device_choice.h"
+#include "host/ops/vendor/gpu.h"
 
 namespace cudacards::cudnn {
 namespace {
@@ -33,12 +33,7 @@ Made make(const Graph& graph, const EngineRules& rules) {
 
 }  // namespace
 
-void require_gpu(const Problem& problem) {
-  if (problem.target.kind != DeviceKind::kCuda) throw Refused("cuDNN: runs on GPUs only");
-  if (!library().is_usable()) throw Refused("cuDNN: " + library().missing);
-  static const GpuList gpus = list_gpus();
-  if (gpus.devices.empty()) throw Refused("cuDNN: no GPU to ask for its engines: " + gpus.reason);
-}
+void require_gpu(const Problem& problem) { vendor::require_gpu(problem, "cuDNN", library().missing, "engines"); }
 
 std::shared_ptr<const Plan> plan_for(const Graph& graph, const EngineRules& rules) {
   static std::map<std::string, Made> plans;

@@ -27,13 +27,16 @@ struct Binding {
   const void* memory;
 };
 
+/// What an execution is given: addresses under the names of the graph's tensors, and scratch memory.
+Descriptor variant_pack(const Functions& cudnn, std::initializer_list<Binding> tensors, void* workspace);
+
 class Plan {
  public:
   /// Asks the heuristics (mode A, then the fallback list) and takes the first engine that the rules allow and that can
   /// be made. Throws Refused with the reason where none is. Kernels may be compiled here: seconds at worst.
   Plan(const Target& target, const Graph& graph, const EngineRules& rules);
 
-  std::size_t workspace() const { return workspace_; }  // bytes
+  std::size_t workspace() const { return vendor::padded_workspace(workspace_); }  // bytes, wherever they lie
   const Engine& engine() const { return engine_; }
 
   /// Enqueues the graph; every tensor with memory must be bound. Nothing is allocated on the device and nothing is
