@@ -14,6 +14,7 @@
 #include "host/ops/vendor/cudnn/graphs.h"
 #include "host/ops/vendor/cudnn/operations.h"
 #include "host/ops/vendor/cudnn/pool.h"
+#include "host/runtime/error.h"
 #include "tests/support/case_scope.h"
 #include "tests/support/op_case.h"
 
@@ -60,6 +61,11 @@ std::vector<Conv2dProblem> convolutions() {
     if (std::ranges::find(problems, p) == problems.end()) problems.push_back(p);
   }
   return problems;
+}
+
+Graph bias_free_convolution() {
+  return convolution_forward({.n = 2, .h = 9, .w = 9, .c = 3, .k = 4, .r = 3, .s = 3}, DType::kF32, false,
+                             Activation::kNone);
 }
 
 TEST_F(CudnnPlan, IsMadeForEveryConvolutionInFp32WithoutTensorCores) {
@@ -131,10 +137,23 @@ TEST_F(CudnnPlan, TakesTheGraphsOfPoolsAndSums) {
   }
 }
 
+TEST_F(CudnnPlan, TakesAddressesOfTensorsAndWorkspace) {
+  std::array<float, 16> memory{};
+  EXPECT_NO_THROW(
+      (void)variant_pack(library().functions, {{Id::kSrc, memory.data()}, {Id::kDst, memory.data() + 8}}, nullptr));
+  EXPECT_NO_THROW((void)variant_pack(library().functions, {{Id::kSrc, memory.data()}}, memory.data()));
+}
+
+/// There is no handle behind a plan for a GPU that is only described.
+TEST_F(CudnnPlan, ThatCannotBeExecutedIsAnError) {
+  const Plan made = plan(bias_free_convolution(), {.has_fp32_factors = true});
+  std::array<float, 16> memory{};
+  EXPECT_THROW(made.execute({{Id::kSrc, memory.data()}}, nullptr, nullptr), Error);
+}
+
 /// A mistake in a graph is cuDNN's refusal with its words, and no crash.
 TEST_F(CudnnPlan, IsRefusedWithCudnnsWordsWhereTheSizesAreWrong) {
-  Graph graph = convolution_forward({.n = 2, .h = 9, .w = 9, .c = 3, .k = 4, .r = 3, .s = 3}, DType::kF32, false,
-                                    Activation::kNone);
+  Graph graph = bias_free_convolution();
   graph.tensors.back().sizes[2] = 8;  // 7 rows come out
   try {
     (void)plan(graph, {});

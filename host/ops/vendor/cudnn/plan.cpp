@@ -90,20 +90,25 @@ Plan::Plan(const Target& target, const Graph& graph, const EngineRules& rules) :
   throw Refused(reason);
 }
 
-void Plan::execute(std::initializer_list<Binding> tensors, void* workspace, Stream stream) const {
+Descriptor variant_pack(const Functions& cudnn, std::initializer_list<Binding> tensors, void* workspace) {
   std::vector<std::int64_t> ids;
   std::vector<void*> pointers;
   for (const Binding& tensor : tensors) {
     ids.push_back(static_cast<std::int64_t>(tensor.id));
     pointers.push_back(const_cast<void*>(tensor.memory));
   }
+  Descriptor pack(cudnn, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, std::span<const std::int64_t>(ids));
+  pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, std::span<void* const>(pointers));
+  pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace);
+  pack.finalize("binding tensors");
+  return pack;
+}
+
+void Plan::execute(std::initializer_list<Binding> tensors, void* workspace, Stream stream) const {
+  const Functions& cudnn = *target_.cudnn;
   try {
-    const Functions& cudnn = *target_.cudnn;
-    Descriptor pack(cudnn, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
-    pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, std::span<const std::int64_t>(ids));
-    pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, std::span<void* const>(pointers));
-    pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace_ == 0 ? nullptr : vendor::workspace_in(workspace));
-    pack.finalize("binding tensors");
+    const Descriptor pack = variant_pack(cudnn, tensors, workspace_ == 0 ? nullptr : vendor::workspace_in(workspace));
     check(cudnn, cudnn.SetStream(target_.handle, stream), "choosing the stream");
     check(cudnn, cudnn.BackendExecute(target_.handle, plan_->get(), pack.get()), "running an engine");
   } catch (const Refused& refused) {

@@ -27,6 +27,9 @@ struct Binding {
   const void* memory;
 };
 
+/// What an execution is given: addresses under the names of the graph's tensors, and scratch memory.
+Descriptor variant_pack(const Functions& cudnn, std::initializer_list<Binding> tensors, void* workspace);
+
 class Plan {
  public:
   /// Asks the heuristics (mode A, then the fallback list) and takes the first engine that the rules allow and that can
