@@ -44,7 +44,8 @@ std::vector<std::string> usual_cuda_folders() {
     std::error_code ignored;
     if (!root.empty() && fs::is_directory(root + "/lib64", ignored)) folders.push_back(root + "/lib64");
   }
-  const std::string active = environment("VIRTUAL_ENV"), conda = environment("CONDA_PREFIX"), home = environment("HOME");
+  const std::string active = environment("VIRTUAL_ENV"), conda = environment("CONDA_PREFIX"),
+                    home = environment("HOME");
   const std::string of_user = home.empty() ? "" : home + "/.local";
   for (const std::string& root : {active, conda, of_user, std::string("/usr/local"), std::string("/usr")}) {
     if (root.empty()) continue;

@@ -28,10 +28,10 @@ struct Conv2dPlainDataArgs {
 };
 
 struct Conv2dPlainWeightsArgs {
-  const float* src = nullptr;       // (N,H,W,C)
-  const float* diff_dst = nullptr;  // (N,P,Q,K)
-  float* diff_weights = nullptr;    // (K,R,S,C/groups)
-  float* diff_bias = nullptr;       // (K); may be null
+  const float* src = nullptr;            // (N,H,W,C)
+  const float* diff_dst = nullptr;       // (N,P,Q,K)
+  float* diff_weights = nullptr;         // (K,R,S,C/groups)
+  float* diff_bias = nullptr;            // (K); may be null
   GradMode mode = GradMode::kOverwrite;  // of both
 };
 

@@ -17,7 +17,7 @@ namespace cudacards {
 /// parameters are still those of the step that went wrong when the host looks; the caller begins anew with zeros.
 struct GradientReport {
   static constexpr int kNoSegment = std::numeric_limits<int>::max();
-  std::uint32_t not_finite = 0;    // gradients that are infinite or NaN: of the latest check, or since the first bad one
+  std::uint32_t not_finite = 0;  // gradients that are infinite or NaN: of the latest check, or since the first bad one
   int first_segment = kNoSegment;  // the first segment that has one
   std::uint32_t skipped = 0;       // updates that were not made: that many steps ago it went wrong
 };

@@ -9,8 +9,8 @@
 #include "host/runtime/device_buffer.h"
 #include "host/runtime/error.h"
 #include "kernels/table.h"
-#include "tests/support/tested_device.h"
 #include "tests/support/error_text.h"
+#include "tests/support/tested_device.h"
 
 namespace cudacards::testing {
 namespace {
