@@ -1,11 +1,11 @@
 """The mistakes that people make in kernels, and the places of kernels/ where one can be made."""
 
+import collections
 import dataclasses
 import fnmatch
 import hashlib
 import math
 import pathlib
-import random
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -128,19 +128,22 @@ def all_mutants(only=None):
     return found
 
 
+def drawn(seed, *what):
+    """A number for what is drawn, the same whatever else there is to draw: an edit elsewhere leaves the order as it was."""
+    return hashlib.sha256("\n".join(map(str, (seed, *what))).encode()).hexdigest()
+
+
 def in_order(mutants_by_family, seed):
     """An order whose every beginning is spread: over the families by the square root of their size, so that small ones are
     seen and large ones seen more often, and within a family over the kinds of mistake in turn."""
     ranked = []
     for family, mutants in sorted(mutants_by_family.items()):
-        draw = random.Random(f"{seed} {family}")
-        kinds = {}
+        kinds = collections.defaultdict(list)
         for mutant in mutants:
-            kinds.setdefault(mutant.kind, []).append(mutant)
+            kinds[mutant.kind].append(mutant)
         for of_kind in kinds.values():
-            draw.shuffle(of_kind)
-        turns = list(kinds.values())
-        draw.shuffle(turns)
+            of_kind.sort(key=lambda m: (drawn(seed, m.file, m.before, m.after), m.line))
+        turns = [kinds[kind] for kind in sorted(kinds, key=lambda kind: drawn(seed, family, kind))]
         in_turn = [of_kind[i] for i in range(max(map(len, turns), default=0)) for of_kind in turns if i < len(of_kind)]
         ranked += [((i + 0.5) / math.sqrt(len(mutants)), mutant) for i, mutant in enumerate(in_turn)]
     return [mutant for _, mutant in sorted(ranked, key=lambda entry: entry[0])]
