@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "host/ops/ops.h"
 #include "host/ops/vendor/cudnn/conv2d.h"
 #include "host/ops/vendor/cudnn/engine_choice.h"

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 
 #include "host/ops/ops.h"
 #include "host/ops/vendor/cudnn/graphs.h"

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "host/ops/vendor/cublaslt.h"
 #include "host/ops/vendor/cudnn.h"
 #include "host/ops/vendor/making.h"
