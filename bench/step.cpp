@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <fstream>
 #include <iostream>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "bench/support/bench_options.h"
@@ -145,15 +144,12 @@ class Server {
   }
 
   WholeStep& step_of(const WholeStepOptions& options) {
-    if (!steps_.empty() && !is_same_problem(steps_.begin()->first, options)) steps_.clear();
-    auto& step = steps_[options];
-    try {
-      if (!step) step = std::make_unique<WholeStep>(device_, options);
-    } catch (...) {
-      steps_.erase(options);
-      throw;
+    if (!steps_.empty() && !is_same_problem(steps_.front().first, options)) steps_.clear();
+    for (const auto& [known, step] : steps_) {
+      if (known == options) return *step;
     }
-    return *step;
+    steps_.emplace_back(options, std::make_unique<WholeStep>(device_, options));
+    return *steps_.back().second;
   }
 
   static bool is_same_problem(WholeStepOptions a, const WholeStepOptions& b) {
@@ -164,7 +160,7 @@ class Server {
   }
 
   Device& device_;
-  std::map<WholeStepOptions, std::unique_ptr<WholeStep>> steps_;
+  std::vector<std::pair<WholeStepOptions, std::unique_ptr<WholeStep>>> steps_;
 };
 
 int run(int argc, char** argv) {

@@ -22,7 +22,7 @@ struct WholeStepOptions {
   ImplRules impl;
   bool fuse = true;
   Replay replay = Replay::kGraph;  // on a device
-  auto operator<=>(const WholeStepOptions&) const = default;
+  bool operator==(const WholeStepOptions&) const = default;
 };
 
 class WholeStep {
