@@ -11,4 +11,8 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 find_package(OpenCVModules REQUIRED)
+find_package(Protobuf QUIET)  # ONNX's files are protobuf messages, and its package doesn't look for it
+if(Protobuf_FOUND)
+  find_package(ONNX CONFIG QUIET)  # optional: `cudacards export --onnx`
+endif()
 find_package(CURL QUIET)  # optional: only `cudacards weights fetch` uses the network

@@ -14,6 +14,7 @@
 #include "host/runtime/error.h"
 #include "host/runtime/listed.h"
 #include "weights/json_string.h"
+#include "weights/metadata_number.h"
 
 namespace cudacards {
 namespace {
@@ -76,10 +77,31 @@ struct Assignment {
 std::string layer_of(const std::string& parameter) { return parameter.substr(0, parameter.rfind('/')); }
 std::string leaf_of(const std::string& parameter) { return parameter.substr(parameter.rfind('/') + 1); }
 
+/// The family with what the file says of itself (`cudacards export` does) instead of what is usual among them.
+NameFamily as_stated(NameFamily family, const TensorSource& source) {
+  const auto stated = [&](const char* key, bool must_be_positive, const std::function<void(float)>& use) {
+    if (!source.metadata().contains(key)) return;
+    const auto value = metadata_number<float>(source.metadata(), key, source.path());
+    if (!std::isfinite(value) || (must_be_positive && value <= 0))
+      throw Error(fmt::format("{}: the metadata {} = {} cannot be", source.path(), key, value));
+    use(value);
+  };
+  stated("batch_norm.epsilon", true, [&](float value) { family.epsilon = value; });
+  stated("input.mean", false, [&](float value) { family.mean.fill(value); });
+  stated("input.deviation", true, [&](float value) { family.deviation.fill(value); });
+  const auto padding = source.metadata().find("padding");
+  if (padding != source.metadata().end() && padding->second == "same") family.symmetric_padding = false;
+  return family;
+}
+
 class Import {
  public:
   Import(const TensorSource& source, const Naming& naming, const Graph& graph, Parameters& parameters)
-      : source_(source), naming_(naming), graph_(graph), parameters_(parameters) {
+      : source_(source),
+        naming_(naming),
+        family_(as_stated(*naming.family, source)),
+        graph_(graph),
+        parameters_(parameters) {
     report_.family = naming.family->name;
     report_.folded = naming_.find(source_, std::string(kFirstConvolution) + "/bias") != nullptr;
   }
@@ -181,34 +203,32 @@ class Import {
   void adapt_epsilon(std::map<std::string, std::vector<float>>& values) {
     for (const Assignment& a : assignments_) {
       const BatchNorm* norm = norm_of(*a.parameter);
-      if (norm == nullptr || leaf_of(a.parameter->name) != "variance" || norm->epsilon == naming_.family->epsilon)
-        continue;
+      if (norm == nullptr || leaf_of(a.parameter->name) != "variance" || norm->epsilon == family_.epsilon) continue;
       const std::string layer = layer_of(a.parameter->name);
       const std::vector<float>& variance = values.at(a.parameter->name);
       std::vector<float>& gamma = values.at(layer + "/gamma");
       for (std::size_t i = 0; i < gamma.size(); ++i) {
-        gamma[i] *= std::sqrt((variance[i] + norm->epsilon) / (variance[i] + naming_.family->epsilon));
+        gamma[i] *= std::sqrt((variance[i] + norm->epsilon) / (variance[i] + family_.epsilon));
       }
       note_once(fmt::format("its batch norms add {} to the variance, ours {}: the difference went into gamma",
-                            naming_.family->epsilon, norm->epsilon));
+                            family_.epsilon, norm->epsilon));
     }
   }
 
   /// w * (pixel - m) / d = w' * (pixel / 127.5 - 1) + shift; the shift is taken off the mean behind it.
   void adapt_input(std::map<std::string, std::vector<float>>& values) {
-    const NameFamily& family = *naming_.family;
-    if (family.symmetric_padding)
+    if (family_.symmetric_padding)
       note_once("it was trained with zeros on both sides where we pad only behind: results are close, not equal");
-    if (family.mean == NameFamily{}.mean && family.deviation == NameFamily{}.deviation) return;
+    if (family_.mean == NameFamily{}.mean && family_.deviation == NameFamily{}.deviation) return;
     std::vector<float>& weights = values.at(std::string(kFirstConvolution) + "/weights");  // (K,R,S,3)
     std::vector<float>& mean = values.at(std::string(kFirstNorm) + "/mean");               // (K)
     const std::size_t per_filter = weights.size() / mean.size();
     for (std::size_t i = 0; i < weights.size(); ++i) {
       const std::size_t c = i % 3;
-      mean[i / per_filter] -= weights[i] * (127.5f - family.mean[c]) / family.deviation[c];
-      weights[i] *= 127.5f / family.deviation[c];
+      mean[i / per_filter] -= weights[i] * (127.5f - family_.mean[c]) / family_.deviation[c];
+      weights[i] *= 127.5f / family_.deviation[c];
     }
-    note_once("it was trained on pictures normalised by ImageNet's mean and deviation: that went into the first layer");
+    note_once("it was trained on pictures normalised otherwise: that went into the first layer");
   }
 
   void note_once(const std::string& note) {
@@ -218,6 +238,7 @@ class Import {
 
   const TensorSource& source_;
   const Naming& naming_;
+  const NameFamily family_;  // of the naming, as the file states it
   const Graph& graph_;
   Parameters& parameters_;
   ImportReport report_;

@@ -41,7 +41,8 @@ struct ImportReport {
 /// Which of the model's parameters a file must have; the others keep their values.
 using Wanted = std::function<bool(const Parameter&)>;
 
-/// Fills `parameters`, made from `graph`. Batch norms that are folded into the file's convolutions (which then have a
+/// Fills `parameters`, made from `graph`. What the file says of itself (metadata batch_norm.epsilon, input.mean,
+/// input.deviation, padding) goes before what is usual in the family. Batch norms that are folded into the file's convolutions (which then have a
 /// bias) become the identity: mean 0, variance 1, beta the bias. The difference between the family's epsilon and the
 /// graph's goes into gamma, that between its input and [-1,1] into the first convolution and batch norm, so that
 /// outputs stay what they were. Throws one Error that lists what is missing, transposed or of another shape, and one

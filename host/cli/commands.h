@@ -18,6 +18,7 @@ void add_summary(CLI::App& app, Action& action);
 void add_profile(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_weights(CLI::App& app, Action& action);
+void add_export(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 
 }  // namespace cudacards::cli

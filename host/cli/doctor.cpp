@@ -6,6 +6,7 @@
 #include <opencv2/core/version.hpp>
 
 #include "host/cli/commands.h"
+#include "host/export/onnx.h"
 #include "host/ops/vendor/cublaslt.h"
 #include "host/ops/vendor/cudnn.h"
 #include "host/ops/vendor/onednn_version.h"
@@ -42,6 +43,8 @@ int run() {
   line("OpenCV", CV_VERSION);
   line("pictures", picture_formats());
   line("weights fetch", built_with_fetch() ? "yes" : "no (install libcurl4-openssl-dev and build again)");
+  line("export --onnx",
+       missing_onnx().empty() ? "yes" : "no (install libonnx-dev and libprotobuf-dev and build again)");
   line("CUDA kernels", yes_no(cuda_build().has_kernels));
   line("emulator", missing_emulator().empty() ? "yes: --device emulated" : "no: " + missing_emulator());
   line("cuDNN", cudnn_description());

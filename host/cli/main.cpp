@@ -47,6 +47,7 @@ int run(int argc, char** argv) {
   add_profile(app, action);
   add_data(app, action);
   add_weights(app, action);
+  add_export(app, action);
   add_doctor(app, action);
 
   try {

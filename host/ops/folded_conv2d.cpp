@@ -26,19 +26,8 @@ class HostFolding final : public FoldedKernel {
 
  private:
   void fold(const ForwardArgs& args, const FoldedParameters& folded) const override {
-    const float* weights = args.parameters[0];  // (K, R*S*C/groups)
-    const float* bias = has_bias_ ? args.parameters[1] : nullptr;
-    const auto norm = args.parameters.subspan(has_bias_ ? 2 : 1);
-    const float *gamma = norm[0], *beta = norm[1], *mean = norm[2], *variance = norm[3];
-    const std::int64_t per_filter = weights_ / filters_;
-    for (std::int64_t k = 0; k < filters_; ++k) {
-      const double scale =
-          static_cast<double>(gamma[k]) / std::sqrt(static_cast<double>(variance[k]) + static_cast<double>(epsilon_));
-      const double moved = (bias ? static_cast<double>(bias[k]) : 0.0) - static_cast<double>(mean[k]);
-      folded.bias[k] = static_cast<float>(static_cast<double>(beta[k]) + moved * scale);
-      for (std::int64_t i = k * per_filter; i < (k + 1) * per_filter; ++i)
-        folded.weights[i] = static_cast<float>(static_cast<double>(weights[i]) * scale);
-    }
+    fold_batch_norm(args.parameters, has_bias_, epsilon_, {folded.weights, static_cast<std::size_t>(weights_)},
+                    {folded.bias, static_cast<std::size_t>(filters_)});
   }
 };
 
@@ -48,6 +37,23 @@ Implementation wrapped() {
 }
 
 }  // namespace
+
+void fold_batch_norm(std::span<const float* const> parameters, bool has_bias, float epsilon,
+                     std::span<float> whole_weights, std::span<float> whole_bias) {
+  const float* weights = parameters[0];  // (K, R*S*C/groups)
+  const float* bias = has_bias ? parameters[1] : nullptr;
+  const auto norm = parameters.subspan(has_bias ? 2 : 1);
+  const float *gamma = norm[0], *beta = norm[1], *mean = norm[2], *variance = norm[3];
+  const std::size_t filters = whole_bias.size(), per_filter = whole_weights.size() / filters;
+  for (std::size_t k = 0; k < filters; ++k) {
+    const double scale =
+        static_cast<double>(gamma[k]) / std::sqrt(static_cast<double>(variance[k]) + static_cast<double>(epsilon));
+    const double moved = (bias ? static_cast<double>(bias[k]) : 0.0) - static_cast<double>(mean[k]);
+    whole_bias[k] = static_cast<float>(static_cast<double>(beta[k]) + moved * scale);
+    for (std::size_t i = k * per_filter; i < (k + 1) * per_filter; ++i)
+      whole_weights[i] = static_cast<float>(static_cast<double>(weights[i]) * scale);
+  }
+}
 
 FoldedConv2d::FoldedConv2d(const Conv2d& conv, const BatchNorm& norm)
     : conv(conv), epsilon(norm.epsilon), whole(whole_options(conv, norm)) {}

@@ -26,4 +26,9 @@ class FoldedConv2d final : public Operation {
   std::unique_ptr<Operation> fuse(const Operation& consumer, const Shape& dst) const override;
 };
 
+/// What the CPU convolves with: the pair's weights and bias from `parameters` (FoldedConv2d::parameters()), in double,
+/// rounded once.
+void fold_batch_norm(std::span<const float* const> parameters, bool has_bias, float epsilon,
+                     std::span<float> whole_weights, std::span<float> whole_bias);
+
 }  // namespace cudacards

@@ -1,46 +1,21 @@
 #include "host/train/model.h"
 
-#include <fmt/format.h>
-
-#include "host/runtime/error.h"
-#include "host/train/checkpoint.h"
-#include "models/registry.h"
+#include "host/train/stored_model.h"
 
 namespace cudacards {
 
-namespace {
-
-// Before memory is taken for a size that only the metadata claim.
-void require_whole(const SafetensorsFile& file, const Graph& graph) {
-  std::int64_t values = 0;
-  for (const auto& tensor : file.tensors()) values += Shape(tensor.shape).elements();
-  if (values < graph.parameter_count()) {
-    throw Error(
-        fmt::format("{}: holds {} values, but the model that it describes has {} parameters: the file was changed or "
-                    "is no checkpoint",
-                    file.path(), values, graph.parameter_count()));
-  }
-}
-
-}  // namespace
-
 Model Model::load(const std::string& checkpoint, const ModelOptions& options) {
-  const SafetensorsFile file = SafetensorsFile::open(checkpoint);
-  const Checkpoint info = read_checkpoint(file);
+  StoredModel stored = StoredModel::load(checkpoint);
   Model model;
-  model.arch_ = info.config.arch;
-  model.classes_ = info.classes;
-  model.graph_ =
-      std::make_unique<Graph>(build_model(model.arch_, model_spec(info.config, static_cast<int>(info.classes.size()))));
-  require_whole(file, *model.graph_);
-  model.parameters_ = std::make_unique<Parameters>(*model.graph_);
-  check_preprocessing(file, info, *model.graph_);
-  load_parameters(file, *model.parameters_);
+  model.arch_ = stored.checkpoint.config.arch;
+  model.classes_ = stored.checkpoint.classes;
+  model.graph_ = std::move(stored.graph);
+  model.parameters_ = std::move(stored.parameters);
   options.impl.check(*model.graph_);
   model.device_ = std::make_unique<OpenDevice>(options.device);
   PlanOptions plan = {.batch = options.batch,
                       .target = (*model.device_)->target(),
-                      .precision = options.precision.value_or(info.config.precision),
+                      .precision = options.precision.value_or(stored.checkpoint.config.precision),
                       .mode = Mode::kInfer,
                       .impl = options.impl};
   plan.tuning = tuning_for(*model.graph_, plan, **model.device_, options.tune);

@@ -2,27 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "host/runtime/error.h"
 #include "host/train/checkpoint.h"
-#include "weights/json_string.h"
+#include "weights/metadata_number.h"
 
 namespace cudacards {
 namespace {
 
 constexpr const char* kFormat = "cudacards-weights-1";
-
-template <class Number>
-Number number_of(const SafetensorsFile& file, const std::string& key) {
-  const auto entry = file.metadata().find(key);
-  const std::string text = entry == file.metadata().end() ? "" : entry->second;
-  Number value{};
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (result.ec != std::errc{} || result.ptr != text.data() + text.size())
-    throw Error(fmt::format("{}: the metadata {} = {} is not a number", file.path(), key, in_quotes(text)));
-  return value;
-}
 
 }  // namespace
 
@@ -50,9 +37,9 @@ WeightsInfo read_weights_info(const SafetensorsFile& file) {
   const auto arch = file.metadata().find("arch");
   if (arch == file.metadata().end()) throw Error(fmt::format("{}: the metadata have no arch", file.path()));
   WeightsInfo info{.arch = arch->second,
-                   .width = number_of<float>(file, "width"),
+                   .width = metadata_number<float>(file.metadata(), "width", file.path()),
                    .head = Head::kLinear,
-                   .image_size = number_of<int>(file, "image_size"),
+                   .image_size = metadata_number<int>(file.metadata(), "image_size", file.path()),
                    .classes = {}};
   return info;
 }

@@ -82,7 +82,8 @@ const std::map<std::string, std::set<std::string>>& allowed() {
     below("models", {"host/graph"});
     below("weights", {"host/graph"});
     below("host/report", {"host/graph", "host/data"});
-    below("host/train", {"host/report", "models", "weights"});
+    below("host/export", {"weights"});
+    below("host/train", {"host/report", "models", "host/export"});
     below("host/cli", {"host/train"});
     return r;
   }();
@@ -119,6 +120,14 @@ TEST(Architecture, OnlyVendorFilesKnowVendorLibraries) {
     for (const std::string& include : source.includes) {
       EXPECT_FALSE(std::regex_search(include, vendor)) << source.path << " includes " << include;
     }
+  }
+}
+
+TEST(Architecture, OnlyOneFolderKnowsOnnx) {
+  for (const Source& source : sources_in(rooms_of_sources())) {
+    if (source.path.starts_with("host/export/onnx/")) continue;
+    for (const std::string& include : source.includes)
+      EXPECT_FALSE(include.starts_with("onnx/")) << source.path << " includes " << include;
   }
 }
 

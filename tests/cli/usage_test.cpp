@@ -66,10 +66,10 @@ INSTANTIATE_TEST_SUITE_P(Commands, CliHelp,
                          testing::Values(Arguments{}, Arguments{"train"}, Arguments{"eval"}, Arguments{"predict"},
                                          Arguments{"summary"}, Arguments{"profile"}, Arguments{"data"},
                                          Arguments{"data", "check"}, Arguments{"data", "stats"},
-                                         Arguments{"data", "make"}, Arguments{"doctor"}, Arguments{"weights"},
-                                         Arguments{"weights", "import"}, Arguments{"weights", "inspect"},
-                                         Arguments{"weights", "verify"}, Arguments{"weights", "list"},
-                                         Arguments{"weights", "fetch"}),
+                                         Arguments{"data", "make"}, Arguments{"doctor"}, Arguments{"export"},
+                                         Arguments{"weights"}, Arguments{"weights", "import"},
+                                         Arguments{"weights", "inspect"}, Arguments{"weights", "verify"},
+                                         Arguments{"weights", "list"}, Arguments{"weights", "fetch"}),
                          words);
 
 TEST(Cli, PrintsItsVersion) {

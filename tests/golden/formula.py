@@ -1,4 +1,4 @@
-"""Numbers that C++ repeats bit for bit (tests/graph/golden_test.cpp): golden files need not hold their inputs."""
+"""Numbers that C++ repeats bit for bit (tests/support/formula.h): golden files need not hold their inputs."""
 
 import numpy
 

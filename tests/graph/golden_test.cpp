@@ -16,6 +16,7 @@
 #include "host/ops/optimizer.h"
 #include "host/ops/softmax_loss.h"
 #include "models/registry.h"
+#include "tests/support/formula.h"
 #include "weights/safetensors.h"
 
 namespace cudacards {
@@ -27,50 +28,7 @@ constexpr std::int64_t kSampledAbove = 4096, kSamples = 1024;
 constexpr double kMultipleOfRounding =
     4;  // the file's deviation is the largest of eight trials; a sound run may be somewhat above it
 
-// The formula of make_network_golden.py
-// ------------------------------------------------------------------------------------
-
-std::uint32_t key_of(std::string_view name) {  // FNV-1a
-  std::uint32_t h = 0x811C9DC5u;
-  for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 0x01000193u;
-  return h;
-}
-
-std::uint32_t mix(std::int64_t index, std::uint32_t key) {  // the finaliser of MurmurHash3
-  std::uint32_t h = static_cast<std::uint32_t>(index) + key;
-  h = (h ^ (h >> 16)) * 0x85EBCA6Bu;
-  h = (h ^ (h >> 13)) * 0xC2B2AE35u;
-  return h ^ (h >> 16);
-}
-
-double uniform(std::int64_t index, std::uint32_t key) {
-  return static_cast<double>(mix(index, key) >> 8) / (1 << 23) - 1;
-}
-
-void set_initial_values(Parameters& parameters) {
-  for (const auto& p : parameters.list()) {
-    const double fan_in = static_cast<double>(p.spec.shape.elements()) / static_cast<double>(p.spec.shape[0]);
-    const std::string& leaf = p.spec.name;
-    double centre = 0, reach = 0;
-    if (leaf == "weights") reach = std::sqrt(6 / fan_in);
-    if (leaf == "bias" || leaf == "beta") reach = 0.1;
-    if (leaf == "gamma" || leaf == "variance") centre = 1;
-    if (leaf == "gamma") reach = 0.25;
-    const auto values = parameters.values(p);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i] = static_cast<float>(centre + reach * uniform(static_cast<std::int64_t>(i), key_of(p.name)));
-    }
-  }
-  parameters.touch();
-}
-
-std::vector<std::uint8_t> pixels(std::int64_t bytes_each) {
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(kBatch * bytes_each));
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    bytes[i] = static_cast<std::uint8_t>(mix(static_cast<std::int64_t>(i), key_of("pixels")) % 256);
-  }
-  return bytes;
-}
+using namespace testing_support;
 
 std::vector<std::int32_t> labels() {
   std::vector<std::int32_t> result(kBatch);
@@ -180,10 +138,9 @@ TEST_P(NetworkGolden, AgreesWithPyTorch) {
   const Case& c = GetParam();
   const Graph graph = network(c.network);
   const std::int64_t picture = graph.input_shape().elements();
-  const auto bytes = pixels(picture);
+  const auto bytes = formula_pixels(kBatch, picture);
   const auto targets = labels();
-  std::vector<const std::uint8_t*> images;
-  for (int i = 0; i < kBatch; ++i) images.push_back(bytes.data() + i * picture);
+  const auto images = each_of(bytes, picture);
   Golden golden(c.network, c.precision);
 
   for (const float smoothing : is_deep(c.network) ? std::vector{0.1f} : std::vector{0.0f, 0.1f}) {

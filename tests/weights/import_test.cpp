@@ -61,10 +61,10 @@ Tensors file_of(const NameFamily& f, const Parameters& parameters, const std::st
 
 class ImportOf : public testing::Test {
  protected:
-  ImportReport import(const Tensors& tensors) {
+  ImportReport import(const Tensors& tensors, const std::map<std::string, std::string>& metadata = {}) {
     std::vector<TensorView> views;
     for (const auto& [name, t] : tensors) views.push_back(float_tensor(name, t.shape, t.values));
-    write_safetensors(path_, views, {});
+    write_safetensors(path_, views, metadata);
     const auto source = open_tensor_source(path_);
     return import_tensors(*source, recognise_names(*source, mobilenet_name_families()), graph_, parameters_,
                           is_feature);
@@ -142,6 +142,34 @@ TEST_F(ImportOf, TorchvisionFilesKeepWhatTheNetworkComputes) {
   theirs -= static_cast<double>(file.at("features.0.1.running_mean").values[k]);
   ours -= static_cast<double>(values("stem/bn/mean")[k]);
   EXPECT_NEAR(ours, theirs, 1e-4 * std::abs(theirs));
+}
+
+TEST_F(ImportOf, FilesThatSayHowTheyWereMadeAreBelieved) {
+  const Tensors file = file_of(family("torchvision"), parameters_);
+  const std::map<std::string, std::string> ours = {
+      {"batch_norm.epsilon", "0.001"}, {"input.mean", "127.5"}, {"input.deviation", "127.5"}, {"padding", "same"}};
+  EXPECT_THAT(import(file, ours).notes, ElementsAre());
+  EXPECT_TRUE(std::ranges::equal(file.at("features.0.1.weight").values, values("stem/bn/gamma")));
+  EXPECT_TRUE(std::ranges::equal(file.at("features.0.1.running_mean").values, values("stem/bn/mean")));
+
+  // 0..255, and another padding: the first layer takes it up, and a note says the rest.
+  const ImportReport report = import(
+      file,
+      {{"batch_norm.epsilon", "0.001"}, {"input.mean", "0"}, {"input.deviation", "255"}, {"padding", "symmetric"}});
+  EXPECT_THAT(report.notes, ElementsAre(HasSubstr("zeros on both sides"), HasSubstr("went into the first layer")));
+  EXPECT_EQ(values("stem/conv/weights")[0], file.at("features.0.0.weight").values[0] * 0.5f);
+}
+
+TEST_F(ImportOf, FilesThatSayWhatCannotBeAreRefused) {
+  const Tensors file = file_of(family("torchvision"), parameters_);
+  const auto error = [&](const char* key, const char* value) {
+    return error_text([&] { import(file, {{ key, value }}); });
+  };
+  EXPECT_THAT(error("batch_norm.epsilon", "0.001, 1e-05"),
+              HasSubstr("batch_norm.epsilon = \"0.001, 1e-05\" is not a number"));
+  EXPECT_THAT(error("batch_norm.epsilon", "-1"), HasSubstr("the metadata batch_norm.epsilon = -1 cannot be"));
+  EXPECT_THAT(error("input.deviation", "0"), HasSubstr("input.deviation = 0 cannot be"));
+  EXPECT_THAT(error("input.mean", "nan"), HasSubstr("input.mean = nan cannot be"));
 }
 
 TEST_F(ImportOf, EveryFamilyIsRecognisedAlsoBehindAPrefix) {
