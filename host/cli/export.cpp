@@ -43,10 +43,15 @@ FileCalls calls_until_stopped() {
   return calls;
 }
 
+/// Also of files that are not there yet: "f" and "./f".
+bool same_place(const std::string& a, const std::string& b) {
+  return fs::weakly_canonical(fs::absolute(a)) == fs::weakly_canonical(fs::absolute(b));
+}
+
 int run(ExportOptions options) {
   if (options.onnx.empty() && options.safetensors.empty())
     throw UsageError("export writes nothing unless it is told what: --onnx F, --safetensors F or both");
-  if (!options.onnx.empty() && fs::weakly_canonical(options.onnx) == fs::weakly_canonical(options.safetensors))
+  if (!options.onnx.empty() && !options.safetensors.empty() && same_place(options.onnx, options.safetensors))
     throw UsageError(fmt::format("--onnx and --safetensors name the same file, {}", options.onnx));
   options.checkpoint = checkpoint_in(options.checkpoint);
   options.version = CUDACARDS_VERSION;

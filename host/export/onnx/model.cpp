@@ -49,12 +49,12 @@ void add_metadata(onnx::ModelProto& proto, const ExportedModel& model) {
 }
 
 /// What ONNX itself says about the model; shapes are inferred again from the nodes and compared with those declared.
-void check(const onnx::ModelProto& proto) {
+void check(onnx::ModelProto& proto) {
   try {
     onnx::checker::check_model(proto);
-    onnx::ModelProto inferred = proto;
-    onnx::shape_inference::InferShapes(inferred, onnx::OpSchemaRegistry::Instance(),
+    onnx::shape_inference::InferShapes(proto, onnx::OpSchemaRegistry::Instance(),
                                        {/*check_type=*/true, /*error_mode=*/1, /*data_prop=*/false});
+    proto.mutable_graph()->clear_value_info();  // what was inferred; in place, because a copy would double the memory
   } catch (const std::exception& error) {
     throw Error(fmt::format("ONNX's checker refuses the model, nothing was written: {}", error.what()));
   }
