@@ -42,11 +42,11 @@ struct ImportReport {
 using Wanted = std::function<bool(const Parameter&)>;
 
 /// Fills `parameters`, made from `graph`. What the file says of itself (metadata batch_norm.epsilon, input.mean,
-/// input.deviation, padding) goes before what is usual in the family. Batch norms that are folded into the file's convolutions (which then have a
-/// bias) become the identity: mean 0, variance 1, beta the bias. The difference between the family's epsilon and the
-/// graph's goes into gamma, that between its input and [-1,1] into the first convolution and batch norm, so that
-/// outputs stay what they were. Throws one Error that lists what is missing, transposed or of another shape, and one
-/// that names the first value that is not finite; nothing is written then.
+/// input.deviation, padding) goes before what is usual in the family. Batch norms that are folded into the file's
+/// convolutions (which then have a bias) become the identity: mean 0, variance 1, beta the bias. The difference between
+/// their epsilon and the graph's goes into gamma, that between their input and [-1,1] into the first convolution and
+/// batch norm, so that outputs stay what they were. Throws one Error that lists what is missing, transposed or of
+/// another shape, and one that names the first value that is not finite; nothing is written then.
 ImportReport import_tensors(const TensorSource& source, const Naming& naming, const Graph& graph,
                             Parameters& parameters, const Wanted& wanted);
 

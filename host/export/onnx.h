@@ -6,8 +6,9 @@
 //   probabilities  float (batch, classes): the softmax of the logits
 //
 // Rescaling is part of the graph. Batch norms are folded into the convolutions in front of them, dropout is left out.
-// Inside, pictures are (N,C,H,W): transposed once, as bytes, right behind the input, and not at all where no layer looks
-// at neighbours. Weights of dense layers that read a flattened picture are reordered instead. Padding is explicit.
+// Inside, pictures are (N,C,H,W): transposed once, as bytes, right behind the input, and not at all where no layer
+// looks at neighbours. Weights of dense layers that read a flattened picture are reordered instead. Padding is
+// explicit.
 
 #include <string>
 

@@ -16,9 +16,9 @@ struct StateTensor {
 };
 
 /// Every parameter, in the model's order. MobileNetV2 has torchvision's names (weights/names/mobilenet_v2.toml); others
-/// keep their layers' names with PyTorch's words for the parameters, "block/conv" becoming "block.conv". Columns of dense
-/// layers that read a flattened picture, in (H,W,C) order here, are in PyTorch's (C,H,W) order. Throws Error naming the
-/// parameter that has no form in PyTorch.
+/// keep their layers' names with PyTorch's words for the parameters, "block/conv" becoming "block.conv". Columns of
+/// dense layers that read a flattened picture, in (H,W,C) order here, are in PyTorch's (C,H,W) order. Throws Error
+/// naming the parameter that has no form in PyTorch.
 std::vector<StateTensor> state_dict(const ExportedModel& model);
 
 /// Writes it with the facts of facts_of() as metadata, and format ("pt"), batch_norm.epsilon and padding ("same"): what

@@ -25,8 +25,8 @@ std::vector<std::span<const float>> values_of(const FusedStep& step, const Param
   return values;
 }
 
-}  // namespace
-
+/// True where a layer that leads to the result looks at neighbours or at channels: pictures are (N,C,H,W) in the ONNX
+/// graph then, else they stay (N,H,W,C).
 bool wants_channels_first(const std::vector<FusedStep>& steps, const Graph& graph) {
   return std::any_of(steps.begin(), steps.end(), [&](const FusedStep& step) {
     const Layer& layer = graph.layers()[static_cast<std::size_t>(step.layers.front())];
@@ -34,6 +34,8 @@ bool wants_channels_first(const std::vector<FusedStep>& steps, const Graph& grap
            (layer.shape.rank() == 4 && is_one_of<BatchNorm>(*step.operation));
   });
 }
+
+}  // namespace
 
 Writer::Writer(const Graph& graph, const Parameters& parameters, std::vector<FusedStep> steps, NodeList& nodes)
     : graph_(graph),

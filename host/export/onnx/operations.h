@@ -14,10 +14,6 @@ namespace cudacards::onnx_export {
 /// The graph's one input.
 inline constexpr const char* kPixels = "pixels";
 
-/// True where a layer that leads to the result looks at neighbours or at channels: pictures are (N,C,H,W) in the ONNX
-/// graph then, else they stay (N,H,W,C).
-bool wants_channels_first(const std::vector<FusedStep>& steps, const Graph& graph);
-
 /// Writes steps in order, each to nodes and constants with the names of its first layer.
 class Writer {
  public:
