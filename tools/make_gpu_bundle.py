@@ -85,7 +85,7 @@ def stage(folder, bundle, commit, counters):
 def pack(bundle, archive):
     """As xz, which any python3 unpacks. The programs share their kernels: the dictionary is larger than a program."""
     archive.parent.mkdir(parents=True, exist_ok=True)
-    run(["tar", "--owner=0", "--group=0", "--sort=name", "-C", bundle.parent, "-I", "xz --lzma2=preset=6,dict=64MiB", "-cf", archive,
+    run(["tar", "--owner=0", "--group=0", "--sort=name", "-C", bundle.parent, "-I", "xz --lzma2=preset=3,dict=64MiB", "-cf", archive,
          bundle.name])
 
 
