@@ -250,7 +250,7 @@ std::vector<std::vector<NodeCandidates>> add_all(Bench& bench, const Options& op
 
 int run(int argc, char** argv) {
   bench::RowsFile file(argc, argv);
-  benchmark::Initialize(&argc, argv);  // takes what is its own
+  if (!bench::asks_for_help(argc, argv)) benchmark::Initialize(&argc, argv);  // takes what is its own
   Options options;
   CLI::App app("Times each layer of each model by every implementation that takes it");
   bench::add_bench_options(app, options);

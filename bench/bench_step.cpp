@@ -95,7 +95,7 @@ void add_steps(StepBench& bench, const bench::BenchOptions& options, bool on_a_d
 
 int run(int argc, char** argv) {
   bench::RowsFile file(argc, argv);
-  benchmark::Initialize(&argc, argv);  // takes what is its own
+  if (!bench::asks_for_help(argc, argv)) benchmark::Initialize(&argc, argv);  // takes what is its own
   bench::BenchOptions options;
   options.batches = {32, 1};
   CLI::App app("Times whole steps of each model: training and inference");
