@@ -96,6 +96,7 @@ namespace cudacards {
   X(batch_norm_training)                  \
   X(batch_norm_inference)                 \
   X(batch_norm_backward)                  \
+  X(batch_norm_average)                   \
   X(fold_batch_norm_supports)             \
   X(fold_batch_norm)                      \
   X(softmax_loss_supports)                \
