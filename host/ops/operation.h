@@ -113,6 +113,8 @@ class Kernel {
   virtual MemoryNeed memory() const = 0;
   virtual void forward(const ForwardArgs& args) = 0;
   virtual void backward(const BackwardArgs& args);  // default: a programming error
+  /// What a comparison of backward with other kernels has to say of this one, "converts ..."; empty where nothing.
+  virtual std::string backward_note() const { return ""; }
 };
 
 class Operation;

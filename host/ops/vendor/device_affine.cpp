@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "host/ops/vendor/device_steps.h"
+
 namespace cudacards::vendor {
 
 DeviceAffineKernel::DeviceAffineKernel(const Problem& problem, const Sizes& sizes, Activation activation, bool has_bias)
@@ -39,10 +41,7 @@ MemoryNeed DeviceAffineKernel::memory() const {
 void DeviceAffineKernel::forward(const ForwardArgs& args) {
   const bool is_activated = forward_products(args, at<void>(args.scratchpad, workspace_));
   if (is_activated || activation_ == Activation::kNone) return;
-  const ActivationProblem problem = {.elements = dst_.shape.elements(), .activation = activation_};
-  require(kernels_.activation_forward(problem, dst_.type, {args.dst, args.dst}, args.device.stream,
-                                      kDefaultElementwiseTuning),
-          "activation, forward");
+  activate(kernels_, activation_, {dst_.type, dst_.shape.elements()}, args.dst, args.device.stream);
 }
 
 void DeviceAffineKernel::backward(const BackwardArgs& args) {
@@ -59,15 +58,15 @@ void DeviceAffineKernel::backward(const BackwardArgs& args) {
     if (has_bias_) bias = accumulates ? at<float>(args.scratchpad, bias_addend_) : args.diff_parameters[1];
     backward_weights(args, diff, weights, bias, workspace);
     if (accumulates) {
-      add(DType::kF32, sizes_.weights, weights, args.diff_parameters[0], stream);
-      if (has_bias_) add(DType::kF32, sizes_.channels, bias, args.diff_parameters[1], stream);
+      add_into(kernels_, {DType::kF32, sizes_.weights}, weights, args.diff_parameters[0], stream);
+      if (has_bias_) add_into(kernels_, {DType::kF32, sizes_.channels}, bias, args.diff_parameters[1], stream);
     }
   }
   if (of_src) {
     const bool accumulates = args.diff_src_mode[0] == GradMode::kAccumulate;
     void* diff_src = accumulates ? at<void>(args.scratchpad, addend_) : args.diff_src[0];
     backward_data(args, diff, diff_src, workspace);
-    if (accumulates) add(src_.type, src_.shape.elements(), diff_src, args.diff_src[0], stream);
+    if (accumulates) add_into(kernels_, {src_.type, src_.shape.elements()}, diff_src, args.diff_src[0], stream);
   }
 }
 
@@ -77,10 +76,7 @@ const void* DeviceAffineKernel::diff_before_activation(const BackwardArgs& args)
   const void* diff = args.diff_dst;
   if (activation_ != Activation::kNone) {
     void* masked = at<void>(args.scratchpad, masked_);
-    const ActivationProblem problem = {.elements = elements, .activation = activation_};
-    require(kernels_.activation_backward(problem, dst_.type, {args.dst, diff, masked, GradMode::kOverwrite}, stream,
-                                         kDefaultElementwiseTuning),
-            "activation, backward");
+    mask_gradient(kernels_, activation_, {dst_.type, elements}, args.dst, diff, masked, stream);
     diff = masked;
   }
   if (src_.type != dst_.type) {  // a model's scores: fp32 behind bf16 products
@@ -94,12 +90,6 @@ const void* DeviceAffineKernel::diff_before_activation(const BackwardArgs& args)
 void DeviceAffineKernel::cast(DType from, DType to, std::int64_t elements, const void* src, void* dst,
                               Stream stream) const {
   require(kernels_.cast({.elements = elements, .from = from, .to = to}, {src, dst}, stream), "cast");
-}
-
-void DeviceAffineKernel::add(DType type, std::int64_t elements, const void* addend, void* sum, Stream stream) const {
-  require(kernels_.add_backward({.elements = elements}, type, {addend, sum, GradMode::kAccumulate}, stream,
-                                kDefaultElementwiseTuning),
-          "adding a gradient");
 }
 
 }  // namespace cudacards::vendor

@@ -51,7 +51,6 @@ class DeviceAffineKernel : public Kernel {
 
  private:
   const void* diff_before_activation(const BackwardArgs& args) const;
-  void add(DType type, std::int64_t elements, const void* addend, void* sum, Stream stream) const;
 
   const KernelTable& kernels_;
   const Sizes sizes_;
