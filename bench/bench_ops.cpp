@@ -178,6 +178,7 @@ class Bench {
     state.counters["copies"] = work_->copies();
     std::string label = prepared_->family + "; " + check_.label;
     if (!repeated_->is_captured()) label += ", not captured";
+    if (const std::string notes = work_->backward_notes(); backward && !notes.empty()) label += ", " + notes;
     state.SetLabel(label);
   }
 

@@ -192,6 +192,16 @@ void NodeWork::backward(int copy) {
   }
 }
 
+std::string NodeWork::backward_notes() const {
+  std::string notes;
+  for (const auto& kernel : kernels_) {
+    const std::string note = kernel->backward_note();
+    if (!notes.empty() && !note.empty()) notes += ", ";
+    notes += note;
+  }
+  return notes;
+}
+
 std::vector<Tensor> NodeWork::results() const {
   const std::vector<LinkMemory>& copy = copies_.front();
   std::vector<Tensor> all = {{"dst", chain_.back().problem.dst, copy.back().dst}};

@@ -48,6 +48,9 @@ class NodeWork {
   /// What forward and, in training, backward have left in copy 0.
   std::vector<Tensor> results() const;
 
+  /// What the kernels say of their backward passes (Kernel::backward_note); empty where nothing.
+  std::string backward_notes() const;
+
   bool is_training() const { return chain_.front().problem.training; }
   /// The least that one pass has to move: each tensor that goes in or comes out once. What lies between two links of a
   /// chain is not counted, nor is what an implementation keeps for itself.

@@ -47,6 +47,37 @@ TEST(NodeWork, ResultsOfTrainingAreDstAndEveryGradient) {
   EXPECT_THAT(names, ::testing::ElementsAre("dst", "diff src 0", "diff weights", "diff bias"));
 }
 
+/// Says of its backward pass what it is given.
+template <const char* note>
+Implementation noted() {
+  class Noted final : public Kernel {
+   public:
+    MemoryNeed memory() const override { return {}; }
+    void forward(const ForwardArgs&) override {}
+    std::string backward_note() const override { return note; }
+  };
+  return {
+      .name = "noted",
+      .family = "vendor",
+      .supports = [](const Operation&, const Problem&) { return Verdict::yes(); },
+      .make = [](const Operation&, const Problem&) -> std::unique_ptr<Kernel> { return std::make_unique<Noted>(); }};
+}
+constexpr char kNothing[] = "", kWidens[] = "widens", kWaits[] = "waits";
+
+TEST(NodeWork, SaysWhatItsKernelsSayOfTheirBackwardPasses) {
+  const auto relu = std::make_shared<const ActivationLayer>(Activation::kRelu);
+  const TensorDesc tensor{Shape{2, 3}, DType::kF32};
+  const Problem problem = {.src = {tensor}, .dst = tensor, .diff_src_wanted = {false}};
+  const auto notes = [&](std::vector<Implementation> implementations) {
+    std::vector<Link> chain;
+    for (const Implementation& i : implementations) chain.push_back({relu, problem, i});
+    return NodeWork(cpu_device(), chain, DType::kF32, {}).backward_notes();
+  };
+  EXPECT_EQ(notes({noted<kNothing>()}), "");
+  EXPECT_EQ(notes({noted<kWidens>(), noted<kNothing>()}), "widens");
+  EXPECT_EQ(notes({noted<kNothing>(), noted<kWidens>(), noted<kWaits>()}), "widens, waits");
+}
+
 TEST(NodeWork, InferenceLeavesDstAlone) {
   for (const NodeCandidates& node :
        candidates_of(cnn(cpu_device(), DType::kF32, Mode::kInfer), cpu_device().target())) {
