@@ -20,6 +20,7 @@ struct WholeStepOptions {
   DType precision = DType::kF32;
   Mode mode = Mode::kTrain;
   ImplRules impl;
+  bool tune = false;  // as measured on this machine; else the first of each list
   bool fuse = true;
   Replay replay = Replay::kGraph;  // on a device
   bool operator==(const WholeStepOptions&) const = default;
