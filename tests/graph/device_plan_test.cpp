@@ -71,6 +71,15 @@ TEST_P(DevicePlan, NodesAgreeWithTheReferenceFromIdenticalInputs) {
   RecordProperty("largest_error_over_bound", std::to_string(worst));
 }
 
+TEST_P(DevicePlan, LeavesNoLayerToTheReference) {
+  PlanOptions options = this->options();
+  options.target = tested_device()->target();
+  const Graph graph = this->graph();
+  const Plan plan = Plan::look_at(graph, options);
+  EXPECT_EQ(plan.nodes().back().problem.dst.type, DType::kF32) << "scores are fp32 in every precision";
+  for (const PlanNode& node : plan.nodes()) EXPECT_NE(node.implementation, "reference") << node.name;
+}
+
 class Pictures16 {
  public:
   Pictures16() : bytes_(kBatch * kSide * kSide * 3) {
