@@ -23,6 +23,7 @@ class FoldedKernel : public Kernel {
   void forward(const ForwardArgs& args) final;
   /// Only of what lies below: neither layer is trainable.
   void backward(const BackwardArgs& args) final;
+  bool rounds_to_tf32() const final { return inner_->rounds_to_tf32(); }
 
  protected:
   /// From args.parameters: the convolution's, then gamma, beta, mean, variance.

@@ -113,6 +113,8 @@ class Kernel {
   virtual MemoryNeed memory() const = 0;
   virtual void forward(const ForwardArgs& args) = 0;
   virtual void backward(const BackwardArgs& args);  // default: a programming error
+  /// Whether fp32 factors are rounded to tf32, or may be by the library that multiplies them.
+  virtual bool rounds_to_tf32() const { return false; }
 };
 
 class Operation;

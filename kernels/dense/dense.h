@@ -1,6 +1,6 @@
 #pragma once
-// Dense layers and 1 x 1 convolutions (rows = N*P*Q), forward and backward, in fp32 and in bf16 (tensor cores, sums in
-// fp32). Bias and gradients of parameters are fp32 in both; in bf16 the products read a bf16 copy of the weights.
+// Dense layers and 1 x 1 convolutions (rows = N*P*Q), forward and backward, in fp32, on tensor cores in bf16 or in fp32
+// rounded to tf32 (DenseProblem::factors), sums in fp32. Bias and gradients of parameters are fp32 in both; in bf16 the products read a bf16 copy of the weights.
 // Forward in bf16 may store fp32: a model's scores.
 //
 // All pointers are 16-byte aligned device memory. Any size works; the fast kernels want `in` (and backward `units`) to

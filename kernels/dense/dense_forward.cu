@@ -50,8 +50,9 @@ struct Forward : Direction<Layout::kDepthInner, Layout::kDepthInner, Masked::kNo
 
 MatmulPlan plan_of(const DenseProblem& p) { return dense_plan(p, dense_forward_size(p), SplitK::kYes); }
 
-template <class T, class Dst>
+template <class Factor, class Dst>
 Status start(const DenseProblem& p, const DenseForwardArgs& args, Stream stream) {
+  using T = StoredOf<Factor>;
   MatmulOperands<T> operands;
   operands.size = dense_forward_size(p);
   operands.a = static_cast<const T*>(args.src);
@@ -59,7 +60,7 @@ Status start(const DenseProblem& p, const DenseForwardArgs& args, Stream stream)
   operands.a_stride = operands.b_stride = p.in;
   const ForwardEpilogue<Dst> epilogue{args.bias, static_cast<const Dst*>(args.residual), p.activation,
                                       static_cast<Dst*>(args.dst)};
-  return launch_matmul<T, Forward>(operands, plan_of(p), epilogue, static_cast<float*>(args.workspace), stream);
+  return launch_matmul<Factor, Forward>(operands, plan_of(p), epilogue, static_cast<float*>(args.workspace), stream);
 }
 
 }  // namespace
@@ -101,7 +102,10 @@ Status dense_forward(const DenseProblem& problem, DType type, DType dst_type, co
   if (!status) return status;
   if (args.workspace == nullptr && dense_forward_workspace_bytes(problem) > 0)
     return Status::failed("dense: its sums are split and need a workspace");
-  if (type == DType::kF32) return start<float, float>(problem, args, stream);
+  if (type == DType::kF32) {
+    return problem.factors == Factors::kTf32 ? start<Tf32, float>(problem, args, stream)
+                                             : start<float, float>(problem, args, stream);
+  }
   return dst_type == DType::kF32 ? start<__nv_bfloat16, float>(problem, args, stream)
                                  : start<__nv_bfloat16, __nv_bfloat16>(problem, args, stream);
 }

@@ -148,7 +148,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, BatchNormFolding,
                                   (std::get<1>(info.param) == ImplChoice::kAuto ? "_auto" : "_reference");
                          });
 
-class BatchNormFoldingOnADevice : public ::testing::TestWithParam<DType> {};
+class BatchNormFoldingOnADevice : public ::testing::TestWithParam<Precision> {};
 
 TEST_P(BatchNormFoldingOnADevice, GivesTheSame) {
   Device* device = tested_device();
@@ -167,14 +167,14 @@ TEST_P(BatchNormFoldingOnADevice, GivesTheSame) {
     folded.forward(pixels.batch(), Step{});
     plain.forward(pixels.batch(), Step{});
     const float* actual = folded.read_logits();
-    const float bound = GetParam() == DType::kF32 ? 1e-5f : 0.03f;  // relative to the largest
+    const float bound = GetParam() == Precision::kF32 ? 1e-5f : 0.03f;  // relative to the largest
     float largest = 0;
     for (const float value : logits(plain)) largest = std::max(largest, std::abs(value));
     for (std::size_t i = 0; i < kBatch * kClasses; ++i) EXPECT_NEAR(actual[i], plain.logits()[i], bound * largest) << i;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, BatchNormFoldingOnADevice, ::testing::Values(DType::kF32, DType::kBf16),
+INSTANTIATE_TEST_SUITE_P(Precisions, BatchNormFoldingOnADevice, ::testing::Values(Precision::kF32, Precision::kBf16),
                          [](const auto& info) { return std::string(name_of(info.param)); });
 
 TEST(Observe, ShowsEveryResultThatForwardMakes) {

@@ -142,13 +142,13 @@ TEST(Choice, IsMeasuredOnTheEmulatorToo) {
   graph.logits(graph.dense(graph.dense(graph.input({12}), 8, Activation::kRelu), 3));
   int measured = 0;
   const auto table = std::make_shared<TuningTable>(
-      tune(graph, {.batch = 4, .precision = DType::kBf16}, *device, {}, measured, {}, kQuick));
+      tune(graph, {.batch = 4, .precision = Precision::kBf16}, *device, {}, measured, {}, kQuick));
   EXPECT_GT(measured, 0);
   for (const auto& [key, entry] : table->entries) {
     for (const CandidateResult& candidate : entry.candidates) EXPECT_EQ(candidate.refusal, "") << key;
   }
   const Plan plan =
-      Plan::look_at(graph, {.batch = 4, .target = device->target(), .precision = DType::kBf16, .tuning = table});
+      Plan::look_at(graph, {.batch = 4, .target = device->target(), .precision = Precision::kBf16, .tuning = table});
   EXPECT_EQ(plan.nodes()[0].choice.reason, ChoiceReason::kMeasured);
 }
 

@@ -79,6 +79,7 @@ TEST_P(DenseForward, IsExactOnIntegers) {
   expect_exact<float>(problem_of(GetParam()), {});
   expect_exact<Bf16>(problem_of(GetParam()), {});
   expect_exact<Bf16, float>(problem_of(GetParam()), {});
+  expect_exact<float>(in_tf32(problem_of(GetParam())), {});
 }
 
 constexpr Activation kNone = Activation::kNone, kRelu = Activation::kRelu, kRelu6 = Activation::kRelu6;
@@ -130,12 +131,15 @@ TEST_F(DenseForwardOperands, StayWithinTheBoundOnRandomNumbers) {
     expect_bounded<float>({.rows = 21, .in = 320, .units = 60, .activation = kRelu, .plan = plan});
     expect_bounded<Bf16>({.rows = 21, .in = 320, .units = 60, .activation = kRelu, .plan = plan});
     expect_bounded<Bf16, float>({.rows = 21, .in = 320, .units = 60, .activation = kRelu, .plan = plan});
+    // Against products of rounded factors: fp32's would be far outside.
+    expect_bounded<float>(in_tf32({.rows = 21, .in = 320, .units = 60, .activation = kRelu, .plan = plan}));
   }
+  expect_bounded<float>(in_tf32({.rows = 21, .in = 39, .units = 7}));
 }
 
 template <class T>
-void expect_that_nan_stays() {
-  DenseData<T> data({.rows = 3, .in = 40, .units = 9, .activation = kRelu6}, Numbers::kIntegers);
+void expect_that_nan_stays(Factors factors = Factors::kExact) {
+  DenseData<T> data({.rows = 3, .in = 40, .units = 9, .activation = kRelu6, .factors = factors}, Numbers::kIntegers);
   data.src[40 + 17] = T(std::numeric_limits<float>::quiet_NaN());  // row 1
   const std::vector<float> dst = values_of<T>(forward_on_device(data, {}));
   for (std::size_t i = 0; i < dst.size(); ++i) EXPECT_EQ(std::isnan(dst[i]), i / 9 == 1) << i;
@@ -144,6 +148,7 @@ void expect_that_nan_stays() {
 TEST_F(DenseForwardOperands, KeepNanThroughTheActivation) {
   expect_that_nan_stays<float>();
   expect_that_nan_stays<Bf16>();
+  expect_that_nan_stays<float>(Factors::kTf32);
 }
 
 TEST_F(DenseForwardOperands, MayShareTheResidualsMemoryWithDst) {
@@ -167,6 +172,7 @@ TEST_F(DenseForwardTraffic, IsWhatTheBytesNeed) {
       forward_on_device(DenseData<float>(problem, Numbers::kIntegers), {});
       forward_on_device(DenseData<Bf16>(problem, Numbers::kIntegers), {});
       forward_on_device<Bf16, float>(DenseData<Bf16>(problem, Numbers::kIntegers), {});
+      forward_on_device(DenseData<float>(in_tf32(problem), Numbers::kIntegers), {});
     }
   });
 }

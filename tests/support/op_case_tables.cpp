@@ -26,18 +26,21 @@ OpFamily family_of(const Operation& op) {
   return OpFamily::kActivation;
 }
 
-OpCase make_case(Op op, std::vector<Shape> src, DType type, DType dst_type, GradMode diff_src = GradMode::kOverwrite) {
+OpCase make_case(Op op, std::vector<Shape> src, DType type, DType dst_type, GradMode diff_src = GradMode::kOverwrite,
+                 Factors factors = Factors::kExact) {
   std::string description = name_of(family_of(*op));
   if (const std::string options = op->options_text(); !options.empty()) description += " " + options;
   for (const Shape& shape : src) description += " " + shape.to_string();
   description += fmt::format(" {}", name_of(type));
   if (dst_type != type) description += fmt::format(" to {}", name_of(dst_type));
   if (diff_src == GradMode::kIgnore) description += " first layer";
+  if (factors == Factors::kTf32) description += " in tf32";
   return {.operation = std::move(op),
           .src = std::move(src),
           .type = type,
           .dst_type = dst_type,
           .diff_src = diff_src,
+          .factors = factors,
           .description = std::move(description)};
 }
 
@@ -50,6 +53,8 @@ struct Table {
     push(make_case(op, src, DType::kF32, DType::kF32));
     push(make_case(op, src, DType::kBf16, DType::kBf16));
     push(make_case(op, src, DType::kBf16, DType::kF32));
+    if (family == OpFamily::kConv2d || family == OpFamily::kDense)
+      push(make_case(op, src, DType::kF32, DType::kF32, GradMode::kOverwrite, Factors::kTf32));
     const bool reads_pictures = family == OpFamily::kConv2d && src[0][3] <= 3;
     if (!reads_pictures) return;
     for (const DType type : {DType::kF32, DType::kBf16}) push(make_case(op, src, type, type, GradMode::kIgnore));

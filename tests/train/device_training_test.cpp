@@ -36,7 +36,7 @@ class DeviceTraining : public ::testing::Test {
     if (testing::tested_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
   }
 
-  RunConfig config(const std::string& arch, const std::string& name, DType precision = DType::kF32) const {
+  RunConfig config(const std::string& arch, const std::string& name, Precision precision = Precision::kF32) const {
     RunConfig config = small_.config(arch, name);
     config.precision = precision;
     config.device = testing::tested_device()->kind();
@@ -62,23 +62,23 @@ class DeviceTraining : public ::testing::Test {
 
 TEST_F(DeviceTraining, LossesAreTheCpus) {
   for (const std::string arch : {"mlp", "cnn"}) {
-    for (const DType precision : {DType::kF32, DType::kBf16}) {
+    for (const Precision precision : {Precision::kF32, Precision::kTf32, Precision::kBf16}) {
       const std::string name = fmt::format("{}-{}", arch, name_of(precision));
       const std::uint64_t steps = arch == "cnn" ? 2 : 4;
       const RunningMetrics device = running(train_steps(config(arch, name, precision), steps));
-      RunConfig on_cpu = config(arch, name + "-cpu", precision);
+      RunConfig on_cpu = config(arch, name + "-cpu", on_device(precision, DeviceKind::kCpu));
       on_cpu.device = DeviceKind::kCpu;
       const RunningMetrics cpu = running(train_steps(on_cpu, steps));
       EXPECT_EQ(device.rows, cpu.rows);
       // From the same parameters; errors of one step feed the next.
-      const double tolerance = precision == DType::kBf16 ? 2e-2 : 2e-4;
+      const double tolerance = precision == Precision::kBf16 ? 2e-2 : precision == Precision::kTf32 ? 5e-3 : 2e-4;
       EXPECT_NEAR(device.loss_sum / cpu.loss_sum, 1, tolerance) << name;
     }
   }
 }
 
 TEST_F(DeviceTraining, RepeatsAndResumesByteForByte) {
-  for (const DType precision : {DType::kF32, DType::kBf16}) {
+  for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
     const auto named = [&](const char* name) {
       return config("mlp", fmt::format("{}-{}", name, name_of(precision)), precision);
     };

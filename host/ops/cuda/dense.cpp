@@ -18,6 +18,7 @@ DenseProblem problem_of(const Dense& dense, const Problem& problem) {
           .in = static_cast<int>(problem.src[0].shape[1]),
           .units = dense.units,
           .activation = dense.activation,
+          .factors = problem.tf32 ? Factors::kTf32 : Factors::kExact,
           .arch = problem.target.arch};
 }
 
@@ -69,6 +70,8 @@ class DenseKernel final : public DeviceKernel {
                                   .diff_src = args.diff_src[0]};
     require(kernels_.dense_dgrad(products, type_, dgrad, stream), "dense, gradient of the source");
   }
+
+  bool rounds_to_tf32() const override { return dense_.factors == Factors::kTf32; }
 
  private:
   /// The kernels mask a gradient of their own type as they load it; fp32 behind bf16 products takes a pass before them.

@@ -43,6 +43,8 @@ class ThenPoolKernel final : public DeviceKernel {
     return need;
   }
 
+  bool rounds_to_tf32() const override { return inner_->rounds_to_tf32(); }
+
   void forward(const ForwardArgs& args) override {
     ForwardArgs inner = args;
     inner.dst = unpooled(args.scratchpad);

@@ -13,6 +13,7 @@ DeviceAffineKernel::DeviceAffineKernel(const Problem& problem, const Sizes& size
       sizes_(sizes),
       wants_diff_src_(problem.training && problem.diff_src_wanted[0]),
       wants_diff_parameters_(problem.training && problem.diff_parameters_wanted),
+      tf32_(problem.tf32),
       front_(problem, activation, src_.type) {
   if (src_.type == DType::kU8 || dst_.type == DType::kU8) throw Refused("needs fp32 or bf16, not uint8: rescale first");
   if (src_.type == DType::kF32 && dst_.type != DType::kF32) throw Refused("fp32 products into bf16");

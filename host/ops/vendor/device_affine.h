@@ -17,6 +17,7 @@ class DeviceAffineKernel : public Kernel {
   MemoryNeed memory() const final;
   void forward(const ForwardArgs& args) final;
   void backward(const BackwardArgs& args) final;
+  bool rounds_to_tf32() const final { return tf32_; }
 
  protected:
   struct Sizes {
@@ -55,7 +56,7 @@ class DeviceAffineKernel : public Kernel {
 
   const KernelTable& kernels_;
   const Sizes sizes_;
-  const bool wants_diff_src_, wants_diff_parameters_;
+  const bool wants_diff_src_, wants_diff_parameters_, tf32_;
   const cuda::FrontGradient front_;
   Layout scratchpad_;
   std::size_t front_at_ = 0, addend_ = 0, bias_addend_ = 0, workspace_ = 0;
