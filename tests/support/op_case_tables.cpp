@@ -117,6 +117,8 @@ void add_conv2d_edges(Table& t) {
         {{2, 17, 17, 3}});
   t.add(conv({.filters = 10, .kernel = 3, .groups = 10, .activation = Activation::kRelu}, Pool2dOptions{}),
         {{2, 6, 6, 10}});
+  t.add(conv({.filters = 2, .kernel = 3, .activation = Activation::kRelu}, Pool2dOptions{.window = {17, 16}}),
+        {{1, 17, 32, 1}});  // a winner takes more than a byte
 }
 
 // Blocks of the vectorised implementation: 3 rows x 8 units and slabs of 512 forward, 8 x 48 and slabs of 240 backward,
@@ -155,6 +157,8 @@ void add_edges(Table& t) {
     t.add(make<MaxPool2d>(Pool2dOptions{.window = {3, 1}, .stride = Extent2d{1, 2}}), {shape});
     t.add(make<MaxPool2d>(Pool2dOptions{.window = 2, .stride = 3}), {shape});
   }
+  // A window whose winner takes more than a byte.
+  t.add(make<MaxPool2d>(Pool2dOptions{.window = {17, 16}, .stride = Extent2d{1, 2}}), {{1, 18, 18, 2}});
   for (const Shape& shape : vectors) t.add(make<Softmax>(), {shape});
   t.add(make<Softmax>(), {{2, 3, 2, 10}});
 }
