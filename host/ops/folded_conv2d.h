@@ -22,6 +22,8 @@ class FoldedConv2d final : public Operation {
   Shape infer_shape(std::span<const Shape> src) const override { return conv.infer_shape(src); }
   std::vector<ParameterSpec> parameters(std::span<const Shape> src) const override;
   double flops(std::span<const Shape> src) const override { return whole.flops(src); }
+  std::string options_text() const override;
+  std::optional<ErrorScales> error_scales(std::span<const Shape> src) const override;
   std::span<const Implementation> implementations(DeviceKind device) const override;
   std::unique_ptr<Operation> fuse(const Operation& consumer, const Shape& dst) const override;
 };

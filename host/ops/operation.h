@@ -36,6 +36,7 @@ struct ParameterSpec {
   std::int64_t fan_in = 1, fan_out = 1;  // for the initialisers
   bool trainable = true;                 // running statistics are not
   bool decays = false;                   // weight decay applies to weights, not to biases or batch norm
+  std::optional<float> neutral;          // with which an operation that divides computes on whole numbers exactly
 };
 
 /// One node of a plan as an implementation sees it: sizes, types, and what will be asked of it.

@@ -57,6 +57,8 @@ std::vector<Shape> shapes_of(const Problem& problem) {
 
 std::vector<float> draw_parameter(Drawing& draw, const ParameterSpec& spec, const Problem& problem, TrialData data) {
   const std::int64_t count = spec.shape.elements();
+  const bool is_whole = data != TrialData::kRandom;
+  if (is_whole && spec.neutral) return std::vector<float>(static_cast<std::size_t>(count), *spec.neutral);
   // Where no results depend on the sign: variances are positive, and a normalised value, at most 4 deviations off, is
   // shifted so far that it is the same side of zero (and of six) in every precision.
   if (spec.name == "gamma" || spec.name == "variance") return draw.uniform(count, 0.5f, 0.75f, problem);
@@ -65,7 +67,7 @@ std::vector<float> draw_parameter(Drawing& draw, const ParameterSpec& spec, cons
     for (float& x : values) x *= 3;
     return values;
   }
-  if (data == TrialData::kRandom || spec.name == "mean") return draw.uniform(count, -1, 1, problem);
+  if (!is_whole) return draw.uniform(count, -1, 1, problem);
   return draw.whole(count, share_of_ones(spec.name == "weights" ? spec.fan_in : 1));
 }
 

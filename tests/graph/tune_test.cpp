@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "host/ops/place.h"
 #include "tests/support/error_text.h"
 #include "tests/support/log_watch.h"
@@ -96,6 +98,23 @@ TEST(Choice, MeasuresEachProblemOnceAndNothingThatIsKnown) {
   const Tuned again = tuned(graph, *first.table);
   EXPECT_EQ(again.measured, 0);
   EXPECT_EQ(again.table->entries, first.table->entries);
+}
+
+TEST(Choice, MeasuresConvolutionsThatABatchNormIsFoldedInto) {
+  Graph graph;
+  Node x = graph.rescale(graph.image(8, 8), 1 / 127.5f, -1);
+  x = graph.activation(graph.batch_norm(graph.conv2d(x, {.filters = 4, .bias = false})), Activation::kRelu);
+  graph.logits(graph.dense(graph.global_average_pool(x), 3));
+  const PlanOptions options{.batch = 2, .target = cpu_device().target(), .mode = Mode::kInfer};
+  int measured = 0;
+  const auto table = std::make_shared<TuningTable>(tune(graph, options, cpu_device(), {}, measured, {}, kQuick));
+  PlanOptions tuned = options;
+  tuned.tuning = table;
+  const Plan plan = Plan::look_at(graph, tuned);
+  const auto folded = std::ranges::find(plan.nodes(), "conv2d", &PlanNode::name);
+  ASSERT_NE(folded, plan.nodes().end());
+  EXPECT_EQ(folded->layers.size(), 3u);
+  EXPECT_EQ(folded->choice.reason, ChoiceReason::kMeasured);
 }
 
 TEST(Choice, BelievesWhatIsKnown) {
