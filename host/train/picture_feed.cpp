@@ -37,4 +37,16 @@ void PictureFeed::stream(const Batch& batch) {
   staging.sent->record();
 }
 
+InferenceFeed::InferenceFeed(Device& device, const Pictures& pictures, int batch, DataPlace place)
+    : device_(device),
+      feed_(device, pictures, batch, place),
+      places_(static_cast<std::size_t>(batch)),
+      indices_(device, places_.size() * sizeof(std::int32_t), "a batch's indices") {}
+
+DeviceImages InferenceFeed::images(const Batch& batch) {
+  feed_.send(batch, places_);
+  device_.upload(indices_.data(), places_.data(), indices_.size());
+  return {.pictures = feed_.pictures(), .indices = indices_.as<std::int32_t>().data()};
+}
+
 }  // namespace cudacards

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "host/data/loader.h"
 #include "host/runtime/device_buffer.h"
@@ -13,6 +14,9 @@ namespace cudacards {
 class PictureFeed {
  public:
   PictureFeed(Device& device, const Pictures& pictures, int batch, DataPlace place);
+
+  /// How many pictures lie on the device where they are sent a batch at a time.
+  static std::int64_t streamed(int batch) { return batch; }
 
   /// What the indices of a batch count in: the same memory for every batch.
   const std::uint8_t* pictures() const { return reinterpret_cast<const std::uint8_t*>(memory_.data()); }
@@ -32,6 +36,21 @@ class PictureFeed {
   DeviceBuffer memory_;
   std::array<Staging, 2> staging_;  // the host fills one while the other is on its way
   std::size_t next_ = 0;
+};
+
+/// A split's pictures on a device for inference, batch by batch.
+class InferenceFeed {
+ public:
+  InferenceFeed(Device& device, const Pictures& pictures, int batch, DataPlace place);
+
+  /// Of a batch without transforms; valid until the next call, before which the work with it must be done.
+  DeviceImages images(const Batch& batch);
+
+ private:
+  Device& device_;
+  PictureFeed feed_;
+  std::vector<std::int32_t> places_;
+  DeviceBuffer indices_;
 };
 
 }  // namespace cudacards

@@ -10,6 +10,7 @@
 
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
+#include "host/train/picture_feed.h"
 #include "host/train/predict.h"
 #include "host/train/trainer.h"
 #include "host/train/training_memory.h"
@@ -97,10 +98,25 @@ TEST_F(DeviceTraining, StreamsPicturesThatDoNotFitAndLearnsTheSame) {
   const RunConfig resident = config("mlp", "resident");
   const Graph graph = build_model("mlp", {.height = kSide, .width = kSide, .classes = 3});
   const std::size_t enough =
-      training_memory(graph, resident, resident.batch, testing::tested_device()->target()).total();
+      training_memory(graph, resident, 2 * PictureFeed::streamed(resident.batch), testing::tested_device()->target())
+          .total();
   const std::string all = train_steps(resident, 3).run;
   const std::string streamed = train_steps(config("mlp", "streamed"), 3, enough).run;
   EXPECT_EQ(hash_of_tensors(all + "/last.safetensors"), hash_of_tensors(streamed + "/last.safetensors"));
+}
+
+TEST_F(DeviceTraining, ValidatesTheSameWhereverThePicturesAre) {
+  const auto state_of = [&](const char* name, std::optional<std::int64_t> pictures) {
+    const RunConfig config = this->config("mlp", name);
+    const Graph graph = build_model("mlp", {.height = kSide, .width = kSide, .classes = 3});
+    std::optional<std::size_t> memory;
+    if (pictures) memory = training_memory(graph, config, *pictures, testing::tested_device()->target()).total();
+    return read_checkpoint(train({.config = config, .quiet = true, .memory = memory}).run + "/last.safetensors").state;
+  };
+  const std::int64_t batch = PictureFeed::streamed(4);
+  const TrainState resident = state_of("valid-resident", {});
+  EXPECT_EQ(state_of("valid-streamed", 30 + batch), resident) << "the 30 for training fit, not the 12 for validation";
+  EXPECT_EQ(state_of("all-streamed", 2 * batch), resident);
 }
 
 TEST_F(DeviceTraining, WithoutMemoryNamesNeedHaveTheLargestTensorsAndTheBatch) {
