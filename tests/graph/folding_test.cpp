@@ -217,7 +217,9 @@ TEST(FoldingInACapturedStep, IsDoneBeforeItAndOnlyWhereTheHostHasChangedParamete
   const auto captured = device->capture([&] { plan.forward(resident.images(), step); });
   const auto replayed = launches_of([&] { captured->run(); });
   device->stop_profiler();
-  if (device->kind() == DeviceKind::kEmulated) EXPECT_EQ(first - replayed, 2u) << "a launch for each folded pair";
+  if (device->kind() == DeviceKind::kEmulated) {
+    EXPECT_EQ(first - replayed, 2u) << "a launch for each folded pair";
+  }
   // What the host changes later is folded by prepare(), and the captured work sees it.
   for (auto& value : parameters.values()) value *= 1.2f;
   parameters.touch();
