@@ -229,7 +229,7 @@ std::vector<std::vector<NodeCandidates>> add_all(Bench& bench, const Options& op
           lists.push_back(bench::candidates_of({.model = model,
                                                 .batch = batch,
                                                 .image_size = options.image_size,
-                                                .precision = from_word<DType>(precision, "--precisions"),
+                                                .precision = from_word<Precision>(precision, "--precisions"),
                                                 .mode = mode},
                                                target));
         }

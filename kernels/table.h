@@ -66,6 +66,7 @@ namespace cudacards {
   X(depthwise_backward_weights_workspace) \
   X(depthwise_backward_weights)           \
   X(dense_supports)                       \
+  X(dense_forward_supports)               \
   X(dense_forward_workspace_bytes)        \
   X(dense_forward)                        \
   X(dense_dgrad)                          \

@@ -33,8 +33,8 @@ class NodeWork::Placement {
   std::size_t used_ = 0;
 };
 
-NodeWork::NodeWork(Device& device, std::vector<Link> chain, DType precision, const Limits& limits)
-    : device_(device), chain_(std::move(chain)), has_bf16_copies_(!device.is_cpu() && precision == DType::kBf16) {
+NodeWork::NodeWork(Device& device, std::vector<Link> chain, Precision precision, const Limits& limits)
+    : device_(device), chain_(std::move(chain)), has_bf16_copies_(!device.is_cpu() && precision == Precision::kBf16) {
   for (const Link& link : chain_) {
     kernels_.push_back(link.implementation.make(*link.operation, link.problem));
     needs_.push_back(kernels_.back()->memory());

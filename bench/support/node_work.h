@@ -37,7 +37,7 @@ class NodeWork {
     int copies = 1;                // and no more than these
   };
   /// `precision` is the plan's. Throws Error where the device is short of memory.
-  NodeWork(Device& device, std::vector<Link> chain, DType precision, const Limits& limits);
+  NodeWork(Device& device, std::vector<Link> chain, Precision precision, const Limits& limits);
 
   /// All copies get the same values. Results are forgotten.
   void fill(Fill values);

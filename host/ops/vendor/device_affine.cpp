@@ -14,16 +14,16 @@ DeviceAffineKernel::DeviceAffineKernel(const Problem& problem, const Sizes& size
       kernels_(*problem.target.kernels),
       sizes_(sizes),
       wants_diff_src_(problem.training && problem.diff_src_wanted[0]),
-      wants_diff_parameters_(problem.training && problem.diff_parameters_wanted) {
+      wants_diff_parameters_(problem.training && problem.diff_parameters_wanted),
+      tf32_(problem.tf32),
+      front_(problem, activation, src_.type) {
   if (src_.type == DType::kU8 || dst_.type == DType::kU8) throw Refused("needs fp32 or bf16, not uint8: rescale first");
   if (src_.type == DType::kF32 && dst_.type != DType::kF32) throw Refused("fp32 products into bf16");
 }
 
 void DeviceAffineKernel::plan_memory(std::size_t workspace_bytes) {
   const bool has_backward = wants_diff_src_ || wants_diff_parameters_;
-  masked_ = scratchpad_.take(has_backward && activation_ != Activation::kNone ? dst_.bytes() : 0);
-  const bool narrows = has_backward && src_.type != dst_.type;
-  narrowed_ = scratchpad_.take(narrows ? static_cast<std::size_t>(dst_.shape.elements()) * size_of(src_.type) : 0);
+  front_at_ = scratchpad_.take(has_backward ? front_.scratchpad_bytes() : 0);
   // The same place for what is added to either gradient: one after the other.
   const auto fp32 = [](std::int64_t elements) { return static_cast<std::size_t>(elements) * sizeof(float); };
   addend_ =
@@ -49,7 +49,7 @@ void DeviceAffineKernel::backward(const BackwardArgs& args) {
   const bool of_src = wants_diff_src_ && args.diff_src_mode[0] != GradMode::kIgnore;
   if (!of_parameters && !of_src) return;
   const Stream stream = args.device.stream;
-  const void* diff = diff_before_activation(args);
+  const void* diff = front_.of(args.dst, args.diff_dst, at<void>(args.scratchpad, front_at_), stream);
   void* workspace = at<void>(args.scratchpad, workspace_);
   if (of_parameters) {
     const bool accumulates = args.diff_parameters_mode == GradMode::kAccumulate;
@@ -68,23 +68,6 @@ void DeviceAffineKernel::backward(const BackwardArgs& args) {
     backward_data(args, diff, diff_src, workspace);
     if (accumulates) add_into(kernels_, {src_.type, src_.shape.elements()}, diff_src, args.diff_src[0], stream);
   }
-}
-
-const void* DeviceAffineKernel::diff_before_activation(const BackwardArgs& args) const {
-  const Stream stream = args.device.stream;
-  const std::int64_t elements = dst_.shape.elements();
-  const void* diff = args.diff_dst;
-  if (activation_ != Activation::kNone) {
-    void* masked = at<void>(args.scratchpad, masked_);
-    mask_gradient(kernels_, activation_, {dst_.type, elements}, args.dst, diff, masked, stream);
-    diff = masked;
-  }
-  if (src_.type != dst_.type) {  // a model's scores: fp32 behind bf16 products
-    void* narrowed = at<void>(args.scratchpad, narrowed_);
-    cast(dst_.type, src_.type, elements, diff, narrowed, stream);
-    diff = narrowed;
-  }
-  return diff;
 }
 
 void DeviceAffineKernel::cast(DType from, DType to, std::int64_t elements, const void* src, void* dst,

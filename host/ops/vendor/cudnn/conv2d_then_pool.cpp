@@ -55,6 +55,8 @@ class ThenPoolKernel final : public Kernel {
             .backward_reads_dst = activation_ != Activation::kNone};
   }
 
+  bool rounds_to_tf32() const override { return forward_->rounds_to_tf32(); }
+
   void forward(const ForwardArgs& args) override {
     ForwardArgs inner = args;
     inner.dst = at<void>(args.scratchpad, unpooled_);
