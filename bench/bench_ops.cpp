@@ -179,6 +179,7 @@ class Bench {
     state.counters["copies"] = work_->copies();
     std::string label = prepared_->family + "; " + check_.label;
     if (!repeated_->is_captured()) label += ", not captured";
+    if (const std::string notes = work_->backward_notes(); backward && !notes.empty()) label += ", " + notes;
     state.SetLabel(label);
   }
 
@@ -228,7 +229,7 @@ std::vector<std::vector<NodeCandidates>> add_all(Bench& bench, const Options& op
           lists.push_back(bench::candidates_of({.model = model,
                                                 .batch = batch,
                                                 .image_size = options.image_size,
-                                                .precision = from_word<DType>(precision, "--precisions"),
+                                                .precision = from_word<Precision>(precision, "--precisions"),
                                                 .mode = mode},
                                                target));
         }

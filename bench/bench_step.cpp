@@ -77,7 +77,7 @@ void add_steps(StepBench& bench, const bench::BenchOptions& options, bool on_a_d
             const WholeStepOptions step = {.arch = model,
                                            .batch = batch,
                                            .image_size = options.image_size,
-                                           .precision = from_word<DType>(precision, "--precisions"),
+                                           .precision = from_word<Precision>(precision, "--precisions"),
                                            .mode = mode,
                                            .replay = replay};
             const std::string name = fmt::format("{}/{}/{}/{}/{}", mode == Mode::kTrain ? "train" : "infer", model,

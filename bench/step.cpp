@@ -54,7 +54,7 @@ WholeStepOptions whole_step_options(const Options& options) {
           .batch = options.batch,
           .image_size = options.image_size,
           .classes = options.classes,
-          .precision = from_word<DType>(options.precision, "--precision"),
+          .precision = from_word<Precision>(options.precision, "--precision"),
           .mode = options.mode == "train" ? Mode::kTrain : Mode::kInfer,
           .impl = impl_rules(options.impl),
           .tune = options.tune,
@@ -175,7 +175,7 @@ int run(int argc, char** argv) {
   app.add_option("--arch", options.arch, "model")->capture_default_str();
   app.add_option("--mode", options.mode, "train or infer")->capture_default_str();
   app.add_option("--device", device_word, "cpu, cuda, cuda:N or emulated")->capture_default_str();
-  app.add_option("--precision", options.precision, "fp32 or bf16")->capture_default_str();
+  app.add_option("--precision", options.precision, "fp32, tf32 (on a GPU) or bf16")->capture_default_str();
   app.add_option("--impl", options.impl, "auto, hand, vendor or reference")->capture_default_str();
   app.add_flag("--tune", options.tune,
                "the fastest implementation of each node, as measured now or in the user's cache");

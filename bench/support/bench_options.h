@@ -35,7 +35,9 @@ inline void add_bench_options(CLI::App& app, BenchOptions& options) {
       ->delimiter(',')
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--precisions", options.precisions, "fp32, bf16")->delimiter(',')->capture_default_str();
+  app.add_option("--precisions", options.precisions, "fp32, tf32 (on a GPU), bf16")
+      ->delimiter(',')
+      ->capture_default_str();
   app.add_option("--image-size", options.image_size, "height and width of the pictures")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

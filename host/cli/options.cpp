@@ -62,8 +62,8 @@ void add_inference(CLI::App& command, InferenceOptions& options) {
   command
       .add_option_function<std::string>(
           "--precision",
-          [&options](const std::string& word) { options.model.precision = from_word<DType>(word, "--precision"); },
-          fmt::format("Type of the activations: {}", fmt::join(words_of<DType>(), ", ")))
+          [&options](const std::string& word) { options.model.precision = from_word<Precision>(word, "--precision"); },
+          fmt::format("What is computed in: {}", fmt::join(words_of<Precision>(), ", ")))
       ->type_name("WORD")
       ->default_str("as it was trained");
   command

@@ -22,7 +22,7 @@ namespace {
 struct ProfileCommand {
   std::string subject = "cnn", device = "auto";
   std::optional<int> batch, image_size, classes, threads, steps;
-  std::optional<DType> precision;
+  std::optional<Precision> precision;
   std::vector<std::string> impl;
   std::optional<Tune> tune;
   bool infer = false, json = false;
@@ -60,7 +60,7 @@ int run(const ProfileCommand& command) {
   options.steps = command.steps.value_or(config.device == DeviceKind::kEmulated ? 1 : 10);
   config.batch = command.batch.value_or(config.batch);
   config.image_size = command.image_size.value_or(config.image_size);
-  config.precision = command.precision.value_or(config.precision);
+  config.precision = command.precision.value_or(on_device(config.precision, device.kind));
   config.threads = command.threads.value_or(config.threads);
   for (const std::string& rule : command.impl) config.impl.add(rule, "--impl");
   if (command.tune) {
@@ -95,8 +95,8 @@ void add_profile(CLI::App& app, Action& action) {
   command
       .add_option_function<std::string>(
           "--precision",
-          [profile](const std::string& word) { profile->precision = from_word<DType>(word, "--precision"); },
-          fmt::format("Type of activations and their gradients: {}", fmt::join(words_of<DType>(), ", ")))
+          [profile](const std::string& word) { profile->precision = from_word<Precision>(word, "--precision"); },
+          fmt::format("What is computed in: {}", fmt::join(words_of<Precision>(), ", ")))
       ->type_name("WORD")
       ->default_str(as_trained + "what train takes");
   add_number(command, "--batch", profile->batch, "Pictures a step", as_trained + "32", 1, 65536);

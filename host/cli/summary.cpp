@@ -78,7 +78,7 @@ void add_summary(CLI::App& app, Action& action) {
       ->type_name("N")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  add_word(command, "--precision", summary->plan.precision, "Type of the activations");
+  add_word(command, "--precision", summary->plan.precision, "What is computed in");
   command
       .add_option("--device", summary->device,
                   "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")

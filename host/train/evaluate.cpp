@@ -10,6 +10,7 @@
 #include "host/ops/softmax_loss.h"
 #include "host/runtime/error.h"
 #include "host/runtime/log.h"
+#include "host/train/picture_feed.h"
 
 namespace cudacards {
 namespace {
@@ -54,7 +55,8 @@ std::vector<Sample> samples_of(const Dataset& dataset, const std::string& split,
 
 }  // namespace
 
-EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes) {
+EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes,
+                    InferenceFeed* feed) {
   EvalReport report;
   for (const auto& name : classes) report.per_class.push_back({name});
   const int batch = plan.options().batch;
@@ -65,7 +67,12 @@ EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std:
   SoftmaxLossResult sum;
   for (std::int64_t i = 0; i < loader.batches(); ++i) {
     const Batch& data = loader.batch(0, i);
-    plan.forward(data.images, Step{.training = false});
+    const Step inference{.training = false};
+    if (feed != nullptr) {
+      plan.forward(feed->images(data), inference);
+    } else {
+      plan.forward(data.images, inference);
+    }
     const SoftmaxLossResult part = softmax_loss(plan.read_logits(), data.labels.data(), batch, data.rows, class_count,
                                                 0.0f, nullptr, winners.data());
     sum.loss_sum += part.loss_sum;

@@ -222,7 +222,7 @@ void apply_notebook(RunConfig& c) {
   c.label_smoothing = 0;
   c.ema_decay = 0;
   c.augment = {};
-  c.precision = DType::kF32;
+  c.precision = Precision::kF32;
   c.seed = 1234;
 }
 
@@ -255,7 +255,7 @@ void apply_best(RunConfig& c) {
                .brightness = 0.2f,
                .contrast = 0.2f};
   const bool multiplies_bf16 = c.device != DeviceKind::kCpu || cpu_has_bf16();  // kernels are for sm_80 and later
-  c.precision = multiplies_bf16 ? DType::kBf16 : DType::kF32;
+  c.precision = multiplies_bf16 ? Precision::kBf16 : Precision::kF32;
   if (c.arch == "mlp") adapt_best_to_mlp(c);
 }
 
@@ -361,6 +361,7 @@ void validate(const RunConfig& c) {
   check_at_least("warm-up epochs", c.warmup_epochs, 0.0f);
   check_share("final rate", c.final_rate);
   validate(c.augment);
+  require_precision(c.precision, c.device);
   check(c.threads >= 0 && c.threads <= 1024, "threads", fmt::format("{}", c.threads), "from 0 (one a core) to 1024");
 }
 

@@ -15,6 +15,7 @@
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
 #include "host/train/initial_weights.h"
+#include "host/train/picture_feed.h"
 #include "host/train/run_folder.h"
 #include "host/train/schedule.h"
 #include "host/train/training_data.h"
@@ -39,7 +40,7 @@ Graph make_graph(const RunConfig& config, std::size_t classes) {
 
 class Trainer {
  public:
-  Trainer(RunConfig config, std::string run, Graph graph, TrainingData data, Device& device, DataPlace place,
+  Trainer(RunConfig config, std::string run, Graph graph, TrainingData data, Device& device, DataPlaces places,
           std::shared_ptr<const TuningTable> tuning, Progress& progress)
       : config_(std::move(config)),
         run_(std::move(run)),
@@ -59,7 +60,9 @@ class Trainer {
     std::ranges::copy(parameters_.values().first(average_.as<float>().size()), average_.as<float>().begin());
     const TrainedValues values{parameters_, moment1_.as<float>(), moment2_.as<float>(), average_.as<float>()};
     step_ = device.is_cpu() ? make_host_step(plan_, config_, values)
-                            : make_device_step(plan_, config_, values, data_.train, place);
+                            : make_device_step(plan_, config_, values, data_.train, places.train);
+    if (!device.is_cpu() && data_.valid.size() > 0)
+      valid_feed_ = std::make_unique<InferenceFeed>(device, data_.valid, config_.batch, places.valid);
   }
 
   void resume() {
@@ -221,7 +224,7 @@ class Trainer {
   /// Evaluates with the averaged parameters where the run keeps an average, and puts the trained ones back.
   EvalReport evaluate_inference_weights() {
     step_->swap_average();
-    EvalReport report = evaluate(plan_, data_.valid, data_.classes);
+    EvalReport report = evaluate(plan_, data_.valid, data_.classes, valid_feed_.get());
     step_->swap_average();
     return report;
   }
@@ -257,6 +260,7 @@ class Trainer {
   Loader loader_;
   Buffer moment1_, moment2_, average_;
   std::unique_ptr<TrainingStep> step_;
+  std::unique_ptr<InferenceFeed> valid_feed_;  // on a device
   TrainState state_;
   std::vector<EpochMetrics> epochs_;
   Clock::time_point epoch_start_, collected_;
@@ -266,23 +270,29 @@ class Trainer {
 };
 
 /// Before any of it is taken, and before any picture is decoded. Says where the pictures will be.
-DataPlace plan_memory(const TrainOptions& options, const RunConfig& config, const Graph& graph, const Dataset& dataset,
-                      const Device& device, const std::shared_ptr<const TuningTable>& tuning, Progress& progress) {
+DataPlaces plan_memory(const TrainOptions& options, const RunConfig& config, const Graph& graph, const Dataset& dataset,
+                       const Device& device, const std::shared_ptr<const TuningTable>& tuning, Progress& progress) {
   const auto train = static_cast<std::int64_t>(dataset.train.size());
   const auto all = train + static_cast<std::int64_t>(dataset.valid.size());
   std::optional<std::size_t> have = options.memory;
   if (!have) have = device.is_cpu() ? free_memory() : device.memory().free;
-  DataPlace place = DataPlace::kResident;
-  TrainingMemory need = training_memory(graph, config, device.is_cpu() ? all : train, device.target(), tuning);
+  DataPlaces places;
+  TrainingMemory need = training_memory(graph, config, all, device.target(), tuning);
   if (!device.is_cpu() && need.total() > *have) {
-    place = DataPlace::kStreamed;
-    need = training_memory(graph, config, config.batch, device.target(), tuning);
+    places.valid = DataPlace::kStreamed;
+    need = training_memory(graph, config, train + PictureFeed::streamed(config.batch), device.target(), tuning);
+  }
+  if (!device.is_cpu() && need.total() > *have) {
+    places.train = DataPlace::kStreamed;
+    need = training_memory(graph, config, 2 * PictureFeed::streamed(config.batch), device.target(), tuning);
   }
   progress.note(fmt::format("{}memory: {}{}{}", device.is_cpu() ? "" : "device ", to_string(need),
                             have ? fmt::format(" of {} free", mebibytes(*have)) : "",
-                            place == DataPlace::kStreamed ? "; pictures are sent batch by batch" : ""));
+                            places.train == DataPlace::kStreamed   ? "; pictures are sent batch by batch"
+                            : places.valid == DataPlace::kStreamed ? "; pictures for validation are sent batch by batch"
+                                                                   : ""));
   if (have) require_memory(need, *have, graph, config, device.target());
-  return place;
+  return places;
 }
 
 /// The one that was chosen; a run that is resumed wants the kind that it was begun on.
@@ -322,9 +332,9 @@ TrainResult train(const TrainOptions& options) {
   std::optional<InitialWeights> weights;
   if (!resumes && !config.weights.empty()) weights = read_initial_weights(config, graph, dataset.classes);
   const auto tuning = choices_for(graph, config, *device, resumed ? &*resumed : nullptr, progress);
-  const DataPlace place = plan_memory(options, config, graph, dataset, *device, tuning, progress);
+  const DataPlaces places = plan_memory(options, config, graph, dataset, *device, tuning, progress);
   TrainingData data = decode_training_data(dataset, config, progress, options.stop_requested);
-  Trainer trainer(config, folder.path(), std::move(graph), std::move(data), *device, place, tuning, progress);
+  Trainer trainer(config, folder.path(), std::move(graph), std::move(data), *device, places, tuning, progress);
   if (resumes) {
     trainer.resume();
   } else {
