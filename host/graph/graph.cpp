@@ -127,14 +127,28 @@ Graph& Graph::logits(Node result) & {
 
 Graph&& Graph::logits(Node result) && { return std::move(static_cast<Graph&>(*this).logits(result)); }
 
-int Graph::set_trainable(const std::string& prefix, bool trainable) {
+namespace {
+
+/// Returns how many of those that were changed have parameters.
+template <class Change>
+int change_layers(std::vector<Layer>& layers, const std::string& prefix, Change change) {
   int matched = 0;
-  for (auto& layer : layers_) {
+  for (auto& layer : layers) {
     if (!layer.name.starts_with(prefix)) continue;
-    layer.trainable = trainable;
+    change(layer);
     if (!layer.parameters.empty()) ++matched;
   }
   return matched;
+}
+
+}  // namespace
+
+int Graph::set_trainable(const std::string& prefix, bool trainable) {
+  return change_layers(layers_, prefix, [=](Layer& layer) { layer.trainable = trainable; });
+}
+
+int Graph::set_rate_scale(const std::string& prefix, float rate_scale) {
+  return change_layers(layers_, prefix, [=](Layer& layer) { layer.rate_scale = rate_scale; });
 }
 
 const Layer& Graph::layer(Node node) const {

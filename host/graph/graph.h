@@ -22,7 +22,8 @@ struct Layer {
   std::vector<int> inputs;                     // ids of layers, all smaller than this layer's own
   Shape shape;                                 // with batch 1
   std::vector<ParameterSpec> parameters;
-  bool trainable = true;  // false: frozen, its parameters keep their values
+  bool trainable = true;    // false: frozen, its parameters keep their values
+  float rate_scale = 1.0f;  // its learning rate is the run's times this
 };
 
 /// What the input is. A picture is uint8 (N,H,W,3) and must pass a rescale; a tensor is fp32 (N, ...).
@@ -58,6 +59,8 @@ class Graph {
   /// Freezes or thaws the layers whose names start with `prefix` ("": all). Returns how many layers with parameters
   /// matched.
   int set_trainable(const std::string& prefix, bool trainable);
+  /// The same for the learning rate.
+  int set_rate_scale(const std::string& prefix, float rate_scale);
 
   const std::vector<Layer>& layers() const { return layers_; }
   const Layer& layer(Node node) const;

@@ -50,7 +50,7 @@ class DeviceStepOfTraining final : public TrainingStep {
         winner_(device_, rows_bytes(), "the winners of a batch"),
         metrics_(device_, sizeof(Metrics), "the metrics"),
         report_(device_, sizeof(GradientReport), "the gradients' report") {
-    const std::vector<OptimizerSegment> segments = values.parameters.segments();
+    const std::vector<OptimizerSegment> segments = values.parameters.segments(values.average_kept());
     segment_count_ = static_cast<int>(segments.size());
     segments_ = DeviceBuffer(device_, segments.size() * sizeof(OptimizerSegment), "the optimizer's segments");
     device_.upload(segments_.data(), segments.data(), segments_.size());
@@ -111,13 +111,14 @@ class DeviceStepOfTraining final : public TrainingStep {
     device_.download(values_.average.data(), average_.data(), average_.size());
   }
 
-  // Through the gradients' memory, which nobody needs between two steps.
+  // Through the gradients' memory, which nobody needs between two steps. Those of statistics are never written: the
+  // optimizer counts on their being 0.
   void swap_average() override {
     if (average_.size() == 0) return;
     plan_.prepare();
     DeviceParameters& parameters = plan_.device_parameters();
     for (const auto& p : values_.parameters.list()) {
-      if (!p.trainable) continue;
+      if (!p.moves) continue;
       const auto bytes = static_cast<std::size_t>(p.end - p.begin) * sizeof(float);
       float* value = parameters.values() + p.begin;
       float* average = average_.as<float>().data() + p.begin;
@@ -125,6 +126,7 @@ class DeviceStepOfTraining final : public TrainingStep {
       device_.copy(between, value, bytes);
       device_.copy(value, average, bytes);
       device_.copy(average, between, bytes);
+      if (!p.trainable) device_.fill(between, 0, bytes);
     }
     parameters.written();
   }

@@ -12,7 +12,7 @@ namespace {
 class HostStep final : public TrainingStep {
  public:
   HostStep(Plan& plan, const RunConfig& config, const TrainedValues& values)
-      : plan_(plan), config_(config), values_(values), segments_(values.parameters.segments()) {}
+      : plan_(plan), config_(config), values_(values), segments_(values.parameters.segments(values.average_kept())) {}
 
   void run(const Batch& batch, std::uint64_t number, float rate) override {
     const Step step = step_of(number);
@@ -42,7 +42,7 @@ class HostStep final : public TrainingStep {
   void swap_average() override {
     if (values_.average.empty()) return;
     for (const auto& p : values_.parameters.list()) {
-      if (p.trainable)
+      if (p.moves)
         std::ranges::swap_ranges(values_.parameters.values(p),
                                  values_.average.subspan(static_cast<std::size_t>(p.begin)));
     }

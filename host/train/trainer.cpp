@@ -8,6 +8,7 @@
 
 #include "host/data/loader.h"
 #include "host/report/progress.h"
+#include "host/report/table.h"
 #include "host/runtime/device_choice.h"
 #include "host/runtime/error.h"
 #include "host/runtime/memory.h"
@@ -15,12 +16,14 @@
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
 #include "host/train/initial_weights.h"
+#include "host/train/presets.h"
 #include "host/train/run_folder.h"
 #include "host/train/schedule.h"
 #include "host/train/training_data.h"
 #include "host/train/training_memory.h"
 #include "host/train/training_step.h"
 #include "host/train/tuning_file.h"
+#include "host/train/words.h"
 #include "models/registry.h"
 
 namespace cudacards {
@@ -88,6 +91,9 @@ class Trainer {
     std::ranges::copy(parameters_.values().first(average_.as<float>().size()), average_.as<float>().begin());
     step_->load();
     progress_.note(weights.described());
+    progress_.note(fmt::format("{} of {} parameters learn (--freeze {} --bn {})", with_commas(graph_.trainable_count()),
+                               with_commas(graph_.parameter_count()), config_.freeze.to_string(),
+                               word_of(config_.batch_norms)));
   }
 
   /// A full disk or a folder that cannot be written shows before any work.
@@ -309,6 +315,7 @@ TrainResult train(const TrainOptions& options) {
       resumes ? std::optional(read_checkpoint(options.resume + "/last.safetensors")) : std::nullopt;
   RunConfig config = resumes ? resumed->config : options.config;
   validate(config);
+  config.width = effective_width(config);
   config.tune = effective(config.tune, config.device);
   set_threads(config.threads);
   config.threads = threads();
@@ -328,6 +335,7 @@ TrainResult train(const TrainOptions& options) {
   if (resumes) {
     trainer.resume();
   } else {
+    for (const std::string& line : preset_named(config.preset).notes) progress.note(line);
     if (weights) trainer.start_from(*weights);
     write_text_file(folder.path() + "/run.toml", to_toml(config));
     if (tuning) write_text_file(folder.path() + "/choices.json", to_json(*tuning));

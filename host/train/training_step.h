@@ -20,6 +20,8 @@ namespace cudacards {
 struct TrainedValues {
   Parameters& parameters;
   std::span<float> moment1, moment2, average;  // the last two empty where a run has none
+
+  MovingAverage average_kept() const { return average.empty() ? MovingAverage::kNone : MovingAverage::kKept; }
 };
 
 /// What came of the steps so far.
@@ -43,7 +45,7 @@ class TrainingStep {
   /// From the host's values, to the host's values.
   virtual void load() = 0;
   virtual void store() = 0;
-  /// Exchanges the trainable parameters with their average; nothing where none is kept.
+  /// Exchanges the parameters that move (running statistics too) with their average; nothing where none is kept.
   virtual void swap_average() = 0;
 
   /// Where the first NaN or infinity of the step was (Plan::find_non_finite).
