@@ -151,6 +151,20 @@ int Graph::set_rate_scale(const std::string& prefix, float rate_scale) {
   return change_layers(layers_, prefix, [=](Layer& layer) { layer.rate_scale = rate_scale; });
 }
 
+int Graph::input() const {
+  const auto last = std::find_if(layers_.rbegin(), layers_.rend(), [](const Layer& layer) { return !layer.operation; });
+  return static_cast<int>(layers_.rend() - last) - 1;
+}
+
+Graph Graph::above(Node input) const {
+  Graph graph = *this;
+  Layer& layer = graph.layers_.at(static_cast<std::size_t>(input.id));
+  layer.operation = nullptr;
+  layer.inputs.clear();
+  graph.input_kind_ = InputKind::kTensor;
+  return graph;
+}
+
 const Layer& Graph::layer(Node node) const {
   if (node.id < 0 || node.id >= static_cast<int>(layers_.size())) {
     throw Error("a node of another graph, or one that was never made, was passed to this graph");
@@ -160,7 +174,7 @@ const Layer& Graph::layer(Node node) const {
 
 Shape Graph::input_shape() const {
   CUDACARDS_CHECK(!layers_.empty());
-  return layers_.front().shape;
+  return layers_[static_cast<std::size_t>(input())].shape;
 }
 
 int Graph::classes() const {

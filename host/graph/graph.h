@@ -62,8 +62,13 @@ class Graph {
   /// The same for the learning rate.
   int set_rate_scale(const std::string& prefix, float rate_scale);
 
+  /// What lies above `input`, whose results become the tensor input. Layers keep their places, names and parameters, so
+  /// that Parameters of either graph serve the other; those below are no longer computed.
+  Graph above(Node input) const;
+
   const std::vector<Layer>& layers() const { return layers_; }
   const Layer& layer(Node node) const;
+  int input() const;  // the last layer without an operation
   int result() const { return result_; }
   InputKind input_kind() const { return input_kind_; }
   Shape input_shape() const;  // with batch 1

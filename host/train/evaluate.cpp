@@ -1,6 +1,7 @@
 #include "host/train/evaluate.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -54,18 +55,26 @@ std::vector<Sample> samples_of(const Dataset& dataset, const std::string& split,
 
 }  // namespace
 
-EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes) {
+EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes,
+                    const Features* features) {
   EvalReport report;
   for (const auto& name : classes) report.per_class.push_back({name});
   const int batch = plan.options().batch;
   const auto class_count = static_cast<std::int64_t>(classes.size());
   Loader loader(pictures, {.batch = batch});
+  std::optional<FeatureFeed> feed;
+  if (features) feed.emplace(*features);
 
   std::vector<std::int32_t> winners(static_cast<std::size_t>(batch));
   SoftmaxLossResult sum;
   for (std::int64_t i = 0; i < loader.batches(); ++i) {
     const Batch& data = loader.batch(0, i);
-    plan.forward(data.images, Step{.training = false});
+    if (feed) {
+      feed->send(data, plan);
+      plan.forward(Step{.training = false});
+    } else {
+      plan.forward(data.images, Step{.training = false});
+    }
     const SoftmaxLossResult part = softmax_loss(plan.read_logits(), data.labels.data(), batch, data.rows, class_count,
                                                 0.0f, nullptr, winners.data());
     sum.loss_sum += part.loss_sum;

@@ -6,6 +6,7 @@
 
 #include "host/data/dataset.h"
 #include "host/graph/plan.h"
+#include "host/train/features.h"
 #include "host/train/model.h"
 
 namespace cudacards {
@@ -26,8 +27,10 @@ struct EvalReport {
   std::vector<ClassReport> per_class;
 };
 
-/// Loss without label smoothing. Runs `plan` in inference mode over the pictures in order.
-EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes);
+/// Loss without label smoothing. Runs `plan` in inference mode over the pictures in order; with their features where
+/// the plan begins behind them.
+EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes,
+                    const Features* features = nullptr);
 
 /// Reads the data at `data` (a data set's root, or a bare folder of class folders) by the model's class names. `split`
 /// is train, valid or test, held out of train where train() would do so; empty: valid, or the whole of a bare folder.

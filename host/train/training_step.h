@@ -12,6 +12,7 @@
 #include "host/data/loader.h"
 #include "host/graph/plan.h"
 #include "host/train/checkpoint.h"
+#include "host/train/features.h"
 
 namespace cudacards {
 
@@ -52,8 +53,10 @@ class TrainingStep {
   virtual std::string find_non_finite(const Batch& batch, std::uint64_t number) = 0;
 };
 
-/// On the CPU. What it is given must outlive it.
-std::unique_ptr<TrainingStep> make_host_step(Plan& plan, const RunConfig& config, const TrainedValues& values);
+/// On the CPU. What it is given must outlive it. With features the plan begins behind them (Graph::above); null: with
+/// the pictures.
+std::unique_ptr<TrainingStep> make_host_step(Plan& plan, const RunConfig& config, const TrainedValues& values,
+                                             const Features* features = nullptr);
 
 enum class DataPlace : bool {
   kResident,  // all pictures in device memory
@@ -67,6 +70,6 @@ enum class Replay : bool {
 /// On the plan's device.
 std::unique_ptr<TrainingStep> make_device_step(Plan& plan, const RunConfig& config, const TrainedValues& values,
                                                const Pictures& pictures, DataPlace place,
-                                               Replay replay = Replay::kGraph);
+                                               Replay replay = Replay::kGraph, const Features* features = nullptr);
 
 }  // namespace cudacards
