@@ -7,7 +7,7 @@ ARCH := cnn
 # Without DATA the CNN learns the generated deck, in a size and time that suit two cores.
 ARGS := $(if $(DATA),,--image-size 96 --epochs 20)
 
-# make gpu-suite SUITE="--part tests,bench --budget 600"
+# make gpu-suite SUITE="--part tests,bench --budget 540" (docs/gpu-suite.md)
 SUITE :=
 
 # make bench PEERS="--pytorch python3 --keras python3": interpreters that have them
@@ -73,6 +73,7 @@ sweep: deps
 	@cmake --preset bench
 	@cmake --build build-bench -j $(JOBS) --target sweep_kernels
 	@build-bench/bench/sweep/sweep_kernels --write
+
 performance-table:
 	@tools/performance_table.py
 

@@ -14,6 +14,7 @@
 #include "bench/support/candidates.h"
 #include "bench/support/ceilings.h"
 #include "bench/support/device_context.h"
+#include "bench/support/rows_file.h"
 #include "bench/support/timing.h"
 #include "host/runtime/device_choice.h"
 #include "host/runtime/error.h"
@@ -178,6 +179,7 @@ class Bench {
     state.counters["copies"] = work_->copies();
     std::string label = prepared_->family + "; " + check_.label;
     if (!repeated_->is_captured()) label += ", not captured";
+    if (const std::string notes = work_->backward_notes(); backward && !notes.empty()) label += ", " + notes;
     state.SetLabel(label);
   }
 
@@ -227,7 +229,7 @@ std::vector<std::vector<NodeCandidates>> add_all(Bench& bench, const Options& op
           lists.push_back(bench::candidates_of({.model = model,
                                                 .batch = batch,
                                                 .image_size = options.image_size,
-                                                .precision = from_word<DType>(precision, "--precisions"),
+                                                .precision = from_word<Precision>(precision, "--precisions"),
                                                 .mode = mode},
                                                target));
         }
@@ -248,7 +250,8 @@ std::vector<std::vector<NodeCandidates>> add_all(Bench& bench, const Options& op
 }
 
 int run(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);  // takes what is its own
+  bench::RowsFile file(argc, argv);
+  if (!bench::asks_for_help(argc, argv)) benchmark::Initialize(&argc, argv);  // takes what is its own
   Options options;
   CLI::App app("Times each layer of each model by every implementation that takes it");
   bench::add_bench_options(app, options);
@@ -269,7 +272,7 @@ int run(int argc, char** argv) {
     benchmark::AddCustomContext("ceiling_memory",
                                 fmt::format("{:.6g} GB/s, measured: a copy on the device", rate * 1e-9));
   const auto lists = add_all(bench, options, device->target());
-  benchmark::RunSpecifiedBenchmarks();
+  file.run_benchmarks();
   benchmark::Shutdown();
   if (bench.disagreements() > 0) {
     fmt::print(stderr, "bench_ops: {} candidates disagree with others and were not timed\n", bench.disagreements());

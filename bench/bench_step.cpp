@@ -10,6 +10,7 @@
 
 #include "bench/support/bench_options.h"
 #include "bench/support/device_context.h"
+#include "bench/support/rows_file.h"
 #include "bench/support/timing.h"
 #include "bench/support/whole_step.h"
 #include "host/runtime/device_choice.h"
@@ -76,7 +77,7 @@ void add_steps(StepBench& bench, const bench::BenchOptions& options, bool on_a_d
             const WholeStepOptions step = {.arch = model,
                                            .batch = batch,
                                            .image_size = options.image_size,
-                                           .precision = from_word<DType>(precision, "--precisions"),
+                                           .precision = from_word<Precision>(precision, "--precisions"),
                                            .mode = mode,
                                            .replay = replay};
             const std::string name = fmt::format("{}/{}/{}/{}/{}", mode == Mode::kTrain ? "train" : "infer", model,
@@ -93,7 +94,8 @@ void add_steps(StepBench& bench, const bench::BenchOptions& options, bool on_a_d
 }
 
 int run(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);  // takes what is its own
+  bench::RowsFile file(argc, argv);
+  if (!bench::asks_for_help(argc, argv)) benchmark::Initialize(&argc, argv);  // takes what is its own
   bench::BenchOptions options;
   options.batches = {32, 1};
   CLI::App app("Times whole steps of each model: training and inference");
@@ -104,7 +106,7 @@ int run(int argc, char** argv) {
   bench::add_device_context(*device);
   StepBench bench(*device, options.seconds);
   add_steps(bench, options, !device->is_cpu());
-  benchmark::RunSpecifiedBenchmarks();
+  file.run_benchmarks();
   benchmark::Shutdown();
   return 0;
 }

@@ -5,9 +5,11 @@
 
 Every contestant is a process that serves requests; in each round each is asked once for the same problem, the order turning. Figures are
 medians over rounds. PyTorch runs eagerly (channels_last, AMP, fused Adam), as one captured CUDA graph of the eager step, and compiled
-(max-autotune). cudacards runs with and without replay of its graph, and with the vendor's operations one by one, each model as it is
-described. The file is written after every problem, so that what was measured stays where time runs out; the problems come in the order
-of their worth. --device cpu and --device emulated are for testing this program.
+(max-autotune). cudacards runs as `train` does (each node by the fastest implementation, as measured there; one graph), by the kernels of
+this project alone, without replay of the graph, and with the vendor's operations one by one, each model as it is described. The file is written after every round, so that what was measured stays where time runs out. A turn is one problem and the
+contestants that are asked in alternation; ratios are of one turn. The turns come in the order of their worth: compiling takes PyTorch
+up to a minute or two a problem, so the first problems are timed without it, then with it. --device cpu and --device emulated are for
+testing this program.
 """
 
 import argparse
@@ -23,15 +25,25 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 # arch, mode, batch, precision
-PROBLEMS = [("cnn", "train", 32, "bf16"), ("cnn", "train", 256, "bf16"), ("cnn", "infer", 256, "bf16"), ("mlp", "train", 32, "bf16"),
-            ("mobilenetv2", "infer", 256, "bf16"), ("mobilenetv2", "infer", 1, "bf16"), ("mobilenetv2", "train", 32, "bf16"),
-            ("cnn", "train", 32, "fp32"), ("cnn", "infer", 1, "bf16"), ("mlp", "train", 256, "bf16"), ("cnn", "train", 256, "fp32"),
-            ("mlp", "infer", 256, "bf16"), ("mobilenetv2", "train", 256, "bf16"), ("mlp", "train", 32, "fp32")]
+CNN = [("cnn", "train", 32, "bf16"), ("cnn", "train", 32, "fp32"), ("cnn", "train", 256, "bf16"), ("cnn", "train", 256, "fp32")]
+THEN = [("cnn", "infer", 256, "bf16"), ("mlp", "train", 32, "bf16"), ("mobilenetv2", "infer", 256, "bf16"),
+        ("mobilenetv2", "train", 32, "bf16"), ("mobilenetv2", "infer", 1, "bf16")]
+LAST = [("cnn", "infer", 1, "bf16"), ("mlp", "train", 256, "bf16"), ("mlp", "infer", 256, "bf16"), ("mobilenetv2", "train", 256, "bf16"),
+        ("mlp", "train", 32, "fp32")]
 TINY = [("mlp", "train", 2, "bf16"), ("mlp", "infer", 2, "fp32")]
-COMPILED = 8  # problems for which the compiled peer is asked: it takes up to a minute to prepare
+FIRST, COMPILED = "pytorch", "pytorch compile"  # who stands against cudacards in a turn
+TURNS = [(problem, against) for problems, against in ((CNN, FIRST), (CNN[:3], COMPILED), (THEN, FIRST), (THEN, COMPILED), (LAST, FIRST))
+         for problem in problems]
+TINY_TURNS = [(problem, FIRST) for problem in TINY] + [(TINY[0], COMPILED)]
+NO_PEER = "there is no compiled peer"  # on the CPU
+PREPARES = 100  # seconds without which the compiled peer is not begun
 
-OURS = {"cudacards": {"impl": "auto", "graph": True}, "cudacards, no graph": {"impl": "auto", "graph": False},
+# "cudacards" as `train` runs it: the fastest implementation of each node, as measured there.
+OURS = {"cudacards": {"impl": "auto", "graph": True, "tune": True}, "cudacards, hand": {"impl": "hand", "graph": True},
+        "cudacards, no graph": {"impl": "auto", "graph": False, "tune": True},
         "cudacards, vendor op by op": {"impl": "vendor", "graph": True, "unfused": True}}
+# Beside those who compile: as users run it.
+OURS_ALONE = {"cudacards": OURS["cudacards"]}
 PYTORCH = {"pytorch eager": {"execution": "eager"}, "pytorch cudagraph": {"execution": "cudagraph"}}
 PYTORCH_COMPILED = {"pytorch compile": {"execution": "compile"}}
 
@@ -104,17 +116,23 @@ class Contestant:
 
 
 def contestants(options):
-    """(process, its variants)."""
-    found = [(Contestant("cudacards", [options.step, "--serve", "--device", options.device]), OURS)]
+    """The processes by name. The compiled PyTorch is a process apart: its preparation may take longer than there is time, and then it is
+    ended."""
+    found = {"cudacards": Contestant("cudacards", [options.step, "--serve", "--device", options.device])}
     if options.pytorch:
         device = "cpu" if options.device == "emulated" else options.device
         command = [options.pytorch, str(HERE / "peers" / "pytorch_step.py"), "--serve", "--device", device]
         if device == "cpu":
             command += ["--allocator", "glibc"]
-        found.append((Contestant("pytorch", command), PYTORCH))
-        if device == "cuda":  # apart: its preparation may take longer than there is time
-            found.append((Contestant("pytorch compile", command), PYTORCH_COMPILED))
+        for name in (FIRST, COMPILED) if device == "cuda" else (FIRST,):
+            found[name] = Contestant(name, command)
     return found
+
+
+def in_turn(found, against):
+    """(process, its variants) of a turn."""
+    theirs = PYTORCH if against == FIRST else PYTORCH_COMPILED
+    return [(found["cudacards"], OURS if against == FIRST else OURS_ALONE), *([(found[against], theirs)] if against in found else [])]
 
 
 def steps_for(milliseconds, tiny):
@@ -123,77 +141,105 @@ def steps_for(milliseconds, tiny):
 
 
 class Problem:
-    def __init__(self, options, number, what):
-        self.options, self.number = options, number
+    """What was measured of one, over all its turns."""
+
+    def __init__(self, options, what):
+        self.options = options
         self.request = dict(zip(("arch", "mode", "batch", "precision"), what))
         if options.tiny:
             self.request["image_size"] = 16
-        self.rounds, self.last, self.errors, self.steps = {}, {}, {}, {}
+        self.turns, self.last, self.errors, self.steps = [], {}, {}, {}
 
     def prepare(self, lists, deadline):
         for process, variants in lists:
-            if process.name == "pytorch compile" and (self.number >= COMPILED or deadline - time.monotonic() < 100):
-                self.errors["pytorch compile"] = "left out: not enough time for its preparation"
-                continue
             for name, variant in variants.items():
                 answer = process.ask({**self.request, **variant, "warmup": 1 if self.options.tiny else 5, "steps": 2},
                                      max(20, min(120, deadline - time.monotonic())))
                 if "error" in answer:
                     self.errors[name] = answer["error"]
                     continue
-                self.rounds[name] = []
+                self.turns[-1][name] = []
                 self.steps[name] = steps_for(answer["ms_per_step"], self.options.tiny)
 
-    def run(self, lists, deadline):
+    def run(self, lists, deadline, after_round):
+        self.turns.append({})
         self.prepare(lists, deadline)
-        turns = [(process, name, variant) for process, variants in lists for name, variant in variants.items() if name in self.rounds]
+        turn = [(process, name, variant) for process, variants in lists for name, variant in variants.items() if name in self.turns[-1]]
         for number in range(2 if self.options.tiny else self.options.rounds):
-            for process, name, variant in turns[number % max(len(turns), 1):] + turns[:number % max(len(turns), 1)]:
+            for process, name, variant in turn[number % max(len(turn), 1):] + turn[:number % max(len(turn), 1)]:
                 answer = process.ask({**self.request, **variant, "warmup": 1, "steps": self.steps[name]}, 60)
                 if "error" in answer:
                     self.errors[name] = answer["error"]
                 else:
-                    self.rounds[name].append(answer["ms_per_step"])
+                    self.turns[-1][name].append(answer["ms_per_step"])
                     self.last[name] = answer
+            after_round()
 
     def result(self):
-        ms = {name: statistics.median(times) for name, times in self.rounds.items() if times}
-        ours = ms.get("cudacards")
-        rows = [{"name": name, "ms_per_step": value, "images_per_second": self.request["batch"] / value * 1e3,
-                 "spread": [min(self.rounds[name]), max(self.rounds[name])],
+        names = dict.fromkeys(name for turn in self.turns for name, times in turn.items() if times)
+        times = {name: [ms for turn in self.turns for ms in turn.get(name, [])] for name in names}
+        rows = [{"name": name, "ms_per_step": statistics.median(times[name]),
+                 "images_per_second": self.request["batch"] / statistics.median(times[name]) * 1e3,
+                 "spread": [min(times[name]), max(times[name])],
                  **{key: value for key, value in self.last[name].items()
                     if key in ("version", "variant", "peak_device_bytes", "planned_bytes", "implementations", "gpu", "cudnn", "last_loss",
                                "parameters")}}
-                for name, value in ms.items()]
-        return {**self.request, "results": rows, "errors": self.errors,
-                "ratios": {name: value / ours for name, value in ms.items() if ours and name != "cudacards"}}
+                for name in names]
+        return {**self.request, "results": rows, "errors": self.errors, "ratios": self.ratios()}
+
+    def ratios(self):
+        """Of those that were asked in alternation with cudacards, to its time then."""
+        found = {}
+        for turn in self.turns:
+            for name, times in turn.items():
+                if name != "cudacards" and times and turn.get("cudacards"):
+                    found[name] = statistics.median(times) / statistics.median(turn["cudacards"])
+        return found
+
+
+def why_not(against, found, left):
+    """Why a turn cannot be had, or nothing."""
+    if left < 10:
+        return "no time"
+    if against == COMPILED and against not in found:
+        return NO_PEER
+    if against == COMPILED and found[against].error:
+        return found[against].error
+    if against == COMPILED and left < PREPARES:
+        return "no time to compile"
+    return ""
 
 
 def main():
     options = parse_options()
     deadline = time.monotonic() + options.seconds
-    lists = contestants(options)
-    done, left_out = [], []
-    for process, _ in lists:
+    found = contestants(options)
+    for process in found.values():
         if process.error:
             print(f"compare_gpu: {process.name}: {process.error}", file=sys.stderr)
-    for number, what in enumerate(TINY if options.tiny else PROBLEMS):
-        if time.monotonic() > deadline - 10:
-            left_out.append("/".join(map(str, what)))
-            continue
-        problem = Problem(options, number, what)
-        problem.run(lists, deadline)
-        done.append(problem.result())
+    problems, left_out = {}, []
+
+    def write():
         temporary = options.out.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"problems": done, "left_out": left_out,
+        temporary.write_text(json.dumps({"problems": [problem.result() for problem in problems.values()], "left_out": left_out,
                                          "contestants": {process.name: {"command": process.command, "error": process.error}
-                                                         for process, _ in lists}}), encoding="utf-8")
+                                                         for process in found.values()}}), encoding="utf-8")
         os.replace(temporary, options.out)
-        print(f"{'/'.join(map(str, what))}: " + ", ".join(f"{row['name']} {row['ms_per_step']:.3f} ms" for row in done[-1]["results"]),
-              file=sys.stderr)
-    for process, _ in lists:
+
+    for what, against in TINY_TURNS if options.tiny else TURNS:
+        text = "/".join(map(str, what)) + ("" if against == FIRST else f" against {against}")
+        reason = why_not(against, found, deadline - time.monotonic())
+        if reason:
+            if reason != NO_PEER:
+                left_out.append(f"{text} ({reason})")
+            continue
+        problem = problems.setdefault(what, Problem(options, what))
+        problem.run(in_turn(found, against), deadline, write)
+        print(f"{text}: " + ", ".join(f"{row['name']} {row['ms_per_step']:.3f} ms" for row in problem.result()["results"]), file=sys.stderr)
+    write()
+    for process in found.values():
         process.end()
-    return 0 if any("cudacards" in [row["name"] for row in problem["results"]] for problem in done) else 1
+    return 0 if any("cudacards" in [row["name"] for row in problem.result()["results"]] for problem in problems.values()) else 1
 
 
 if __name__ == "__main__":

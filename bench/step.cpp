@@ -28,7 +28,7 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::string arch = "cnn", mode = "train", precision = "fp32", impl = "auto";
   int batch = 32, image_size = 224, classes = 53, steps = 10, warmup = 3;
-  bool unfused = false, graph = true;
+  bool unfused = false, graph = true, tune = false;
 };
 
 std::int64_t peak_rss_bytes() {
@@ -54,9 +54,10 @@ WholeStepOptions whole_step_options(const Options& options) {
           .batch = options.batch,
           .image_size = options.image_size,
           .classes = options.classes,
-          .precision = from_word<DType>(options.precision, "--precision"),
+          .precision = from_word<Precision>(options.precision, "--precision"),
           .mode = options.mode == "train" ? Mode::kTrain : Mode::kInfer,
           .impl = impl_rules(options.impl),
+          .tune = options.tune,
           .fuse = !options.unfused,
           .replay = options.graph ? Replay::kGraph : Replay::kCallByCall};
 }
@@ -72,7 +73,7 @@ Json report(Device& device, WholeStep& step, const Options& options) {
   for (const auto& node : step.plan().nodes()) {
     if (!node.implementation.empty()) nodes[node.name] = node.implementation;
   }
-  Json variant = {{"impl", options.impl}, {"fused", !options.unfused}};
+  Json variant = {{"impl", options.impl}, {"fused", !options.unfused}, {"tuned", options.tune}};
   if (!device.is_cpu()) variant["graph"] = options.graph;
   Json json = {{"program", "cudacards"},
                {"arch", options.arch},
@@ -115,8 +116,9 @@ Options options_of(const nlohmann::json& request) {
   take("warmup", o.warmup);
   take("unfused", o.unfused);
   take("graph", o.graph);
+  take("tune", o.tune);
   static const std::vector<std::string> known = {"arch",    "mode",  "precision", "impl",    "batch", "image_size",
-                                                 "classes", "steps", "warmup",    "unfused", "graph"};
+                                                 "classes", "steps", "warmup",    "unfused", "graph", "tune"};
   for (const auto& [name, value] : request.items()) {
     if (std::ranges::find(known, name) == known.end()) throw UsageError(fmt::format("no option \"{}\"", name));
   }
@@ -154,6 +156,7 @@ class Server {
 
   static bool is_same_problem(WholeStepOptions a, const WholeStepOptions& b) {
     a.impl = b.impl;
+    a.tune = b.tune;
     a.fuse = b.fuse;
     a.replay = b.replay;
     return a == b;
@@ -172,8 +175,10 @@ int run(int argc, char** argv) {
   app.add_option("--arch", options.arch, "model")->capture_default_str();
   app.add_option("--mode", options.mode, "train or infer")->capture_default_str();
   app.add_option("--device", device_word, "cpu, cuda, cuda:N or emulated")->capture_default_str();
-  app.add_option("--precision", options.precision, "fp32 or bf16")->capture_default_str();
+  app.add_option("--precision", options.precision, "fp32, tf32 (on a GPU) or bf16")->capture_default_str();
   app.add_option("--impl", options.impl, "auto, hand, vendor or reference")->capture_default_str();
+  app.add_flag("--tune", options.tune,
+               "the fastest implementation of each node, as measured now or in the user's cache");
   app.add_flag("--unfused", options.unfused, "one node a layer");
   app.add_flag("--calls", calls, "on a device: call by call, without replay of a captured graph");
   app.add_option("--batch", options.batch, "pictures a step")->capture_default_str();

@@ -1,8 +1,8 @@
 # cudacards_instrument(FILES...): .cu files of this directory's targets are C++ for the emulator (kernels/simt/emulator).
-# Line tables name the faulty line. Optimisations that would change which accesses a thread makes, or merge two barriers
-# into one, are off: accesses are counted as the kernel's author wrote them.
+# Indices of arrays of known size are checked too. Line tables name the faulty line. Optimisations that would change which
+# accesses a thread makes, or merge two barriers into one, are off: accesses are counted as the kernel's author wrote them.
 function(cudacards_instrument)
-  set(flags -xc++ -g1 -fsanitize=thread -fno-tree-vectorize -Wno-unused-value)
+  set(flags -xc++ -g1 -fsanitize=thread -fsanitize=bounds -fno-tree-vectorize -Wno-unused-value)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     list(APPEND flags -Wno-tsan -fno-tree-slp-vectorize -fno-store-merging -fno-tree-loop-distribute-patterns -fno-crossjumping
       -fno-tree-tail-merge -fno-ipa-icf)

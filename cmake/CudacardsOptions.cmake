@@ -48,6 +48,8 @@ if(CUDACARDS_SANITIZE)
   target_link_options(cudacards_flags INTERFACE -fsanitize=${CUDACARDS_SANITIZE})
 endif()
 if(CUDACARDS_BUNDLE)
+  # CMake's own variable: in a linker's option the shell takes the dollar for its own.
+  set(CMAKE_BUILD_RPATH "$ORIGIN/../lib")
   # The old tag: it holds for the libraries of the libraries too.
-  target_link_options(cudacards_flags INTERFACE "LINKER:--disable-new-dtags,-rpath,$ORIGIN/../lib")
+  target_link_options(cudacards_flags INTERFACE LINKER:--disable-new-dtags)
 endif()

@@ -66,6 +66,7 @@ namespace cudacards {
   X(depthwise_backward_weights_workspace) \
   X(depthwise_backward_weights)           \
   X(dense_supports)                       \
+  X(dense_forward_supports)               \
   X(dense_forward_workspace_bytes)        \
   X(dense_forward)                        \
   X(dense_dgrad)                          \
@@ -96,6 +97,7 @@ namespace cudacards {
   X(batch_norm_training)                  \
   X(batch_norm_inference)                 \
   X(batch_norm_backward)                  \
+  X(batch_norm_average)                   \
   X(fold_batch_norm_supports)             \
   X(fold_batch_norm)                      \
   X(softmax_loss_supports)                \

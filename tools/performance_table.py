@@ -71,7 +71,7 @@ def problems_of(data):
 def gpu_table(folder):
     result = newest(folder, "gpu-*.json", lambda data: any(problem["ratios"] for problem in problems_of(data)))
     if result is None:
-        return [f"On a GPU: {NOT_MEASURED}."]
+        return [f"On a GPU: {NOT_MEASURED}. On a machine that has one, `make gpu-suite` measures it (docs/gpu-suite.md)."]
     path, data = result
     problems = problems_of(data)
     names = list(dict.fromkeys(r["name"] for problem in problems for r in problem["results"] if r["name"] != "cudacards"))

@@ -50,9 +50,9 @@ std::vector<Sample> sampled(Device& device, const std::vector<Tensor>& results) 
   return samples;
 }
 
-double tolerance_of(DType precision) {
-  // What is stored in bf16 has 8 bits, and a chain of operations rounds more than once.
-  return precision == DType::kBf16 ? std::ldexp(1.0, -6) : std::ldexp(1.0, -10);
+double tolerance_of(Precision precision) {
+  // What is stored in bf16 has 8 bits, and a chain of operations rounds more than once. Whole numbers are tf32 numbers.
+  return precision == Precision::kBf16 ? std::ldexp(1.0, -6) : std::ldexp(1.0, -10);
 }
 
 std::string disagreement(const std::vector<Sample>& got, const std::vector<Sample>& expected, double tolerance,

@@ -22,7 +22,7 @@ struct Sample {
 std::vector<Sample> sampled(Device& device, const std::vector<Tensor>& results);
 
 /// How far two results may be apart, as a share of the value and of the tensor's root mean square.
-double tolerance_of(DType precision);
+double tolerance_of(Precision precision);
 
 /// Empty where they agree, else where they don't: "diff weights[17] is 3 where reference has 4". NaN and infinity agree
 /// with nothing. `judge` is the name of who computed `expected`.

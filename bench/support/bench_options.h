@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/runtime/error.h"
@@ -23,6 +25,7 @@ struct BenchOptions {
 };
 
 inline void add_bench_options(CLI::App& app, BenchOptions& options) {
+  app.footer("Options that begin with --benchmark_ are Google Benchmark's: --benchmark_filter, --benchmark_out, ...");
   for (const auto& model : models()) options.models.emplace_back(model.name);
   app.add_option("--device", options.device, "cpu, cuda, cuda:N or emulated")->capture_default_str();
   app.add_option("--models", options.models, "models, separated by commas; one of another width as mobilenetv2-0.35")
@@ -32,7 +35,9 @@ inline void add_bench_options(CLI::App& app, BenchOptions& options) {
       ->delimiter(',')
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--precisions", options.precisions, "fp32, bf16")->delimiter(',')->capture_default_str();
+  app.add_option("--precisions", options.precisions, "fp32, tf32 (on a GPU), bf16")
+      ->delimiter(',')
+      ->capture_default_str();
   app.add_option("--image-size", options.image_size, "height and width of the pictures")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -52,6 +57,11 @@ inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+}
+
+/// Google Benchmark would answer --help by itself, and its own options only.
+inline bool asks_for_help(int argc, char** argv) {
+  return std::any_of(argv + 1, argv + argc, [](std::string_view word) { return word == "--help" || word == "-h"; });
 }
 
 class Deadline {

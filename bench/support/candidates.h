@@ -23,7 +23,7 @@ struct Candidate {
 struct NodeCandidates {
   std::string model, layer;
   int batch = 1;
-  DType precision = DType::kF32;
+  Precision precision = Precision::kF32;
   Mode mode = Mode::kTrain;
   bool runs_backward = false;
   double forward_flops = 0, backward_flops = 0;
@@ -34,7 +34,7 @@ struct NodeCandidates {
 struct CandidateOptions {
   std::string model;
   int batch = 32, image_size = 224;
-  DType precision = DType::kF32;
+  Precision precision = Precision::kF32;
   Mode mode = Mode::kTrain;
 };
 

@@ -30,13 +30,15 @@ double copy_rate(Device& device) {
   return 2 * static_cast<double>(bytes) / fastest_round(work);
 }
 
-void measure_products(Device& device, DType precision, Ceilings& ceilings) {
+void measure_products(Device& device, Precision precision, Ceilings& ceilings) {
   const int side = device.is_cpu() ? 2048 : 8192;
   const auto dense = std::make_shared<const Dense>(side, Activation::kNone, false);
-  const Problem problem = {.src = {{{side, side}, precision}},
-                           .dst = {{side, side}, precision},
+  const DType type = storage_of(precision);
+  const Problem problem = {.src = {{{side, side}, type}},
+                           .dst = {{side, side}, type},
                            .diff_src_wanted = {false},
                            .threads = threads(),
+                           .tf32 = precision == Precision::kTf32,
                            .target = device.target()};
   const double flops = 2.0 * side * side * side;
   for (const Implementation& implementation : dense->implementations(device.kind())) {
@@ -58,7 +60,7 @@ void measure_products(Device& device, DType precision, Ceilings& ceilings) {
 
 }  // namespace
 
-double Ceilings::least_seconds(double flops, double bytes, DType precision) const {
+double Ceilings::least_seconds(double flops, double bytes, Precision precision) const {
   const auto rate = flops_per_second.find(precision);
   if (bytes_per_second <= 0 || rate == flops_per_second.end() || rate->second <= 0) return 0;
   return std::max(flops / rate->second, bytes / bytes_per_second);
@@ -68,7 +70,9 @@ Ceilings measure_ceilings(Device& device) {
   Ceilings ceilings;
   if (device.kind() == DeviceKind::kEmulated) return ceilings;
   ceilings.bytes_per_second = copy_rate(device);
-  for (const DType precision : {DType::kF32, DType::kBf16}) measure_products(device, precision, ceilings);
+  for (const Precision precision : {Precision::kF32, Precision::kTf32, Precision::kBf16}) {
+    if (precision == on_device(precision, device.kind())) measure_products(device, precision, ceilings);
+  }
   return ceilings;
 }
 

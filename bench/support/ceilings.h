@@ -4,18 +4,18 @@
 #include <map>
 #include <string>
 
+#include "host/ops/precision.h"
 #include "host/runtime/device.h"
-#include "kernels/base/dtype.h"
 
 namespace cudacards::bench {
 
 struct Ceilings {
   double bytes_per_second = 0;  // of a large copy on the device, read and written bytes counted
-  std::map<DType, double> flops_per_second;
-  std::map<DType, std::string> how;  // "dense 8192 x 8192 x 8192 by cublaslt"
+  std::map<Precision, double> flops_per_second;
+  std::map<Precision, std::string> how;  // "dense 8192 x 8192 x 8192 by cublaslt"
 
   /// The least time that work takes: the larger of bytes and operations over their rates. 0 where they are not known.
-  double least_seconds(double flops, double bytes, DType precision) const;
+  double least_seconds(double flops, double bytes, Precision precision) const;
 };
 
 /// Of the emulator nothing: its times mean nothing.

@@ -33,8 +33,8 @@ class NodeWork::Placement {
   std::size_t used_ = 0;
 };
 
-NodeWork::NodeWork(Device& device, std::vector<Link> chain, DType precision, const Limits& limits)
-    : device_(device), chain_(std::move(chain)), has_bf16_copies_(!device.is_cpu() && precision == DType::kBf16) {
+NodeWork::NodeWork(Device& device, std::vector<Link> chain, Precision precision, const Limits& limits)
+    : device_(device), chain_(std::move(chain)), has_bf16_copies_(!device.is_cpu() && precision == Precision::kBf16) {
   for (const Link& link : chain_) {
     kernels_.push_back(link.implementation.make(*link.operation, link.problem));
     needs_.push_back(kernels_.back()->memory());
@@ -190,6 +190,16 @@ void NodeWork::backward(int copy) {
                            .scratchpad = scratchpad_,
                            .packed = link.packed});
   }
+}
+
+std::string NodeWork::backward_notes() const {
+  std::string notes;
+  for (const auto& kernel : kernels_) {
+    const std::string note = kernel->backward_note();
+    if (!notes.empty() && !note.empty()) notes += ", ";
+    notes += note;
+  }
+  return notes;
 }
 
 std::vector<Tensor> NodeWork::results() const {

@@ -37,7 +37,7 @@ class NodeWork {
     int copies = 1;                // and no more than these
   };
   /// `precision` is the plan's. Throws Error where the device is short of memory.
-  NodeWork(Device& device, std::vector<Link> chain, DType precision, const Limits& limits);
+  NodeWork(Device& device, std::vector<Link> chain, Precision precision, const Limits& limits);
 
   /// All copies get the same values. Results are forgotten.
   void fill(Fill values);
@@ -47,6 +47,9 @@ class NodeWork {
   void backward(int copy);
   /// What forward and, in training, backward have left in copy 0.
   std::vector<Tensor> results() const;
+
+  /// What the kernels say of their backward passes (Kernel::backward_note); empty where nothing.
+  std::string backward_notes() const;
 
   bool is_training() const { return chain_.front().problem.training; }
   /// The least that one pass has to move: each tensor that goes in or comes out once. What lies between two links of a

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "bench/support/model_variants.h"
+#include "host/train/tuning.h"
 #include "kernels/base/philox.h"
 
 namespace cudacards::bench {
@@ -22,12 +23,15 @@ RunConfig config_of(const WholeStepOptions& options) {
   return config;
 }
 
-PlanOptions plan_options_of(const WholeStepOptions& options) {
-  return {.batch = options.batch,
-          .precision = options.precision,
-          .mode = options.mode,
-          .impl = options.impl,
-          .fuse = options.fuse};
+PlanOptions plan_options_of(const WholeStepOptions& options, const Graph& graph, Device& device) {
+  PlanOptions plan{.batch = options.batch,
+                   .target = device.target(),
+                   .precision = options.precision,
+                   .mode = options.mode,
+                   .impl = options.impl,
+                   .fuse = options.fuse};
+  plan.tuning = tuning_for(graph, plan, device, options.tune ? Tune::kOn : Tune::kOff);
+  return plan;
 }
 
 Pictures random_pictures(const WholeStepOptions& options) {
@@ -72,7 +76,7 @@ WholeStep::WholeStep(Device& device, const WholeStepOptions& options)
       graph_(graph_of(options.arch,
                       {.height = options.image_size, .width = options.image_size, .classes = options.classes})),
       parameters_(graph_),
-      plan_(Plan::make(graph_, parameters_, plan_options_of(options), device)),
+      plan_(Plan::make(graph_, parameters_, plan_options_of(options, graph_, device), device)),
       pictures_(random_pictures(options)),
       batches_(batches_of(pictures_, options.batch)) {
   parameters_.initialise(kSeed);

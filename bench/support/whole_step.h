@@ -17,9 +17,10 @@ namespace cudacards::bench {
 struct WholeStepOptions {
   std::string arch = "cnn";
   int batch = 32, image_size = 224, classes = 53;
-  DType precision = DType::kF32;
+  Precision precision = Precision::kF32;
   Mode mode = Mode::kTrain;
   ImplRules impl;
+  bool tune = false;  // as measured on this machine; else the first of each list
   bool fuse = true;
   Replay replay = Replay::kGraph;  // on a device
   bool operator==(const WholeStepOptions&) const = default;

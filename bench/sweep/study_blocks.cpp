@@ -122,10 +122,8 @@ Study pool_blocks(const std::vector<Pool2dProblem>& problems, const Facts& facts
                    rows, [&](const PoolTuning& row) {
                      return Choice{.name = name_of_round(row.most_blocks, p.dst_elements() / width),
                                    .launch = [p, row](const Pointers& a, Stream stream) {
-                                     return max_pool_forward(
-                                         p, kType,
-                                         {.src = a[0], .dst = a[1], .argmax = static_cast<std::uint8_t*>(a[2])}, stream,
-                                         row);
+                                     return max_pool_forward(p, kType, {.src = a[0], .dst = a[1], .argmax = a[2]},
+                                                             stream, row);
                                    }};
                    });
     Array argmax = input("argmax", p.dst_elements(), DType::kU8);
@@ -139,10 +137,8 @@ Study pool_blocks(const std::vector<Pool2dProblem>& problems, const Facts& facts
         rows, [&](const PoolTuning& row) {
           return Choice{.name = name_of_round(row.most_blocks, p.src_elements() / width),
                         .launch = [p, row](const Pointers& a, Stream stream) {
-                          return max_pool_backward(
-                              p, kType,
-                              {.diff_dst = a[0], .argmax = static_cast<std::uint8_t*>(a[1]), .diff_src = a[2]}, stream,
-                              row);
+                          return max_pool_backward(p, kType, {.diff_dst = a[0], .argmax = a[1], .diff_src = a[2]},
+                                                   stream, row);
                         }};
         });
   }

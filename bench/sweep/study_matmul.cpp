@@ -44,7 +44,7 @@ std::vector<Array> arrays_of(const DenseProblem& p, Direction direction, DType t
 Status start(const DenseProblem& p, Direction direction, DType type, const Pointers& a, Stream stream) {
   switch (direction) {
     case Direction::kForward:
-      return dense_forward(p, type, {.src = a[0], .weights = a[1], .dst = a[2], .workspace = a[3]}, stream);
+      return dense_forward(p, type, type, {.src = a[0], .weights = a[1], .dst = a[2], .workspace = a[3]}, stream);
     case Direction::kDgrad:
       return dense_dgrad(p, type, {.diff_dst = a[0], .dst = a[1], .weights = a[2], .diff_src = a[3]}, stream);
     case Direction::kWgrad:

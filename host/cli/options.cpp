@@ -75,8 +75,9 @@ void add_inference(CLI::App& command, InferenceOptions& options) {
       ->type_name("N")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  add_word_option<DType>(
-      command, "--precision", [&options](DType type) { options.model.precision = type; }, "Type of the activations")
+  add_word_option<Precision>(
+      command, "--precision", [&options](Precision precision) { options.model.precision = precision; },
+      "What is computed in")
       ->default_str("as it was trained");
   command
       .add_option("--device", options.device, "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")

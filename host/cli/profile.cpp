@@ -23,7 +23,7 @@ namespace {
 struct ProfileCommand {
   std::string subject = "cnn", device = "auto";
   std::optional<int> batch, image_size, classes, threads, steps;
-  std::optional<DType> precision;
+  std::optional<Precision> precision;
   std::vector<std::string> impl;
   std::optional<Tune> tune;
   bool infer = false, json = false;
@@ -61,7 +61,7 @@ int run(const ProfileCommand& command) {
   options.steps = command.steps.value_or(config.device == DeviceKind::kEmulated ? 1 : 10);
   config.batch = command.batch.value_or(config.batch);
   config.image_size = command.image_size.value_or(config.image_size);
-  config.precision = command.precision.value_or(config.precision);
+  config.precision = command.precision.value_or(on_device(config.precision, device.kind));
   config.threads = command.threads.value_or(config.threads);
   for (const std::string& rule : command.impl) config.impl.add(rule, "--impl");
   if (command.tune) {
@@ -93,9 +93,8 @@ void add_profile(CLI::App& app, Action& action) {
       ->type_name("DEVICE")
       ->capture_default_str();
   const std::string as_trained = "the run's, or ";
-  add_word_option<DType>(
-      command, "--precision", [profile](DType type) { profile->precision = type; },
-      "Type of activations and their gradients")
+  add_word_option<Precision>(
+      command, "--precision", [profile](Precision precision) { profile->precision = precision; }, "What is computed in")
       ->default_str(as_trained + "what train takes");
   add_number(command, "--batch", profile->batch, "Pictures a step", as_trained + "32", 1, 65536);
   add_number(command, "--image-size", profile->image_size, "Pictures of N x N", as_trained + "224", 8, 4096);

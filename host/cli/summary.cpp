@@ -22,7 +22,7 @@ struct SummaryCommand {
   int threads = 0;
   std::vector<std::function<void(RunConfig&)>> changes;  // what the options say of the model
   std::optional<int> classes, batch;
-  std::optional<DType> precision;
+  std::optional<Precision> precision;
   PlanOptions plan;
   Tune tune = Tune::kAuto;
   bool infer = false, show_plan = false, json = false;
@@ -97,9 +97,9 @@ void add_summary(CLI::App& app, Action& action) {
       ->type_name("N")
       ->check(CLI::Range(1, 65536))
       ->default_str("32");
-  add_word_option<DType>(
-      command, "--precision", [summary = summary.get()](DType type) { summary->precision = type; },
-      "Type of the activations")
+  add_word_option<Precision>(
+      command, "--precision", [summary = summary.get()](Precision precision) { summary->precision = precision; },
+      "What is computed in")
       ->default_str("fp32, or the preset's");
   command
       .add_option("--device", summary->device,

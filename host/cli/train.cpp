@@ -218,7 +218,7 @@ void add_machine_options(TrainCommand& train) {
       ->add_option("--device", train.device, "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")
       ->type_name("DEVICE")
       ->default_str("auto");
-  add_word_field(train, "--precision", &RunConfig::precision, "Type of activations and their gradients",
+  add_word_field(train, "--precision", &RunConfig::precision, "What is computed in; tf32 on a GPU",
                  "best, finetune: bf16 where the device multiplies it, else fp32; others: fp32");
   add_impl_option(*train.command, [&train](const std::string& rule) {
     train.changes.emplace_back([=](RunConfig& c) { c.impl.add(rule, "--impl"); });

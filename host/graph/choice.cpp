@@ -91,6 +91,7 @@ class Chooser {
     auto kernel = i.make(*node_.operation, node_.problem);
     node_.implementation = i.name;
     node_.memory = kernel->memory();
+    node_.rounds_to_tf32 = kernel->rounds_to_tf32();
     node_.choice.reason = is_asked_for(i)             ? ChoiceReason::kAsked
                           : std::isfinite(seconds(i)) ? ChoiceReason::kMeasured
                                                       : ChoiceReason::kOrder;

@@ -17,9 +17,23 @@ Plan::~Plan() = default;
 Plan::Plan(Plan&&) noexcept = default;
 Plan& Plan::operator=(Plan&&) noexcept = default;
 
+void Plan::State::prepare() {
+  if (on_device) on_device->refresh_parameters(*parameters);
+  if (prepared_version == parameters->version()) return;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const BoundNode& b = bound[i];
+    if (kernels[i])
+      kernels[i]->prepare({.device = device_step(),
+                           .parameters = b.parameters,
+                           .parameters_bf16 = b.parameters_bf16,
+                           .packed = b.packed});
+  }
+  prepared_version = parameters->version();
+}
+
 Step Plan::State::begin(const Step& step) {
+  prepare();
   if (on_device) {
-    on_device->refresh_parameters(*parameters);
     if (on_device->clock == on_device->own_clock.as<StepClock>().data()) {
       const StepClock clock{step.seed, step.number};
       device->upload(on_device->own_clock.data(), &clock, sizeof clock);
@@ -134,9 +148,7 @@ const float* Plan::read_logits() {
   return host.data();
 }
 
-void Plan::prepare() {
-  if (state_->on_device) state_->on_device->refresh_parameters(*state_->parameters);
-}
+void Plan::prepare() { state_->prepare(); }
 
 Device& Plan::device() const { return *state_->device; }
 

@@ -9,6 +9,7 @@
 #include "host/graph/graph.h"
 #include "host/graph/impl_rules.h"
 #include "host/graph/parameters.h"
+#include "host/ops/precision.h"
 #include "host/ops/tuning_table.h"
 #include "host/runtime/device.h"
 
@@ -16,12 +17,15 @@ namespace cudacards {
 
 class DeviceParameters;  // host/ops/device_parameters.h
 
+/// Throws UsageError where the device has no such precision.
+void require_precision(Precision precision, DeviceKind device);
+
 enum class Mode : std::uint8_t { kInfer, kTrain };
 
 struct PlanOptions {
   int batch = 32;
-  Target target;                  // what it will run on
-  DType precision = DType::kF32;  // of activations and their gradients
+  Target target;                          // what it will run on
+  Precision precision = Precision::kF32;  // tf32 on devices alone: a UsageError elsewhere
   Mode mode = Mode::kTrain;
   ImplRules impl;
   std::shared_ptr<const TuningTable> tuning;  // null: no measurements, the lists' order decides
@@ -51,7 +55,8 @@ struct PlanNode {
   std::string implementation;    // empty for a view
   std::vector<Refusal> refused;  // those that would have been taken before it
   Choice choice;
-  double flops = 0;  // forward, whole batch
+  bool rounds_to_tf32 = false;  // its kernel multiplies in tf32
+  double flops = 0;             // forward, whole batch
   MemoryNeed memory;
 };
 
@@ -105,8 +110,8 @@ class Plan {
   const float* read_logits();
 
   Device& device() const;
-  /// On a device: sends the parameters that the host has changed and renews their copy, as a forward would. Before work
-  /// that was captured and is done again.
+  /// Sends the parameters that the host has changed to the device, renews their copy and what kernels have made of them,
+  /// as a forward would. Before work that was captured and is done again.
   void prepare();
   /// On a device: the parameters that it computes with, to be marked as written by who writes them. What the host
   /// changes in Parameters and touches is sent at the next forward.

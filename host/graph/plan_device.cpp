@@ -21,7 +21,7 @@ void copy_input(Device& device, const float* src, const PlanValue& input) {
 
 DevicePart::DevicePart(Device& device, Parameters& host, const PlanOptions& options)
     : parameters(device, host.size(),
-                 options.precision == DType::kBf16 ? DeviceParameters::Copy::kBf16 : DeviceParameters::Copy::kNone),
+                 options.precision == Precision::kBf16 ? DeviceParameters::Copy::kBf16 : DeviceParameters::Copy::kNone),
       own_clock(device, sizeof(StepClock), "the step's clock"),
       clock(own_clock.as<StepClock>().data()) {}
 

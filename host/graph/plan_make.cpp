@@ -19,12 +19,12 @@ std::vector<PlanValue> make_values(const Graph& graph, const std::vector<FusedSt
                                    const PlanOptions& options) {
   std::vector<PlanValue> values(1);
   values[0].desc = {graph.input_shape().with_batch(options.batch),
-                    graph.input_kind() == InputKind::kImage ? DType::kU8 : options.precision};
+                    graph.input_kind() == InputKind::kImage ? DType::kU8 : storage_of(options.precision)};
   for (const auto& step : steps) {
     PlanValue value;
     value.storage = static_cast<int>(values.size());
     const Layer& last = graph.layers()[static_cast<std::size_t>(step.layers.back())];
-    value.desc = {last.shape.with_batch(options.batch), options.precision};
+    value.desc = {last.shape.with_batch(options.batch), storage_of(options.precision)};
     if (step.operation->is_view()) value.storage = values[static_cast<std::size_t>(step.inputs.front() + 1)].storage;
     values.push_back(std::move(value));
   }
@@ -67,6 +67,7 @@ PlanNode make_node(const Graph& graph, const FusedStep& step, std::size_t index,
   problem.diff_parameters_wanted = training && has_trainable_parameters(graph, step);
   problem.node = step.layers.front();
   problem.threads = threads();
+  problem.tf32 = options.precision == Precision::kTf32;
   problem.target = options.target;
 
   result.needs_gradient =
@@ -188,7 +189,7 @@ void bind_parameters(State& state, std::size_t i) {
       float* values = state.on_device ? state.on_device->parameters.values() + parameter.begin
                                       : state.parameters->values(parameter).data();
       bound.parameters.push_back(values);
-      if (state.on_device && state.options.precision == DType::kBf16)
+      if (state.on_device && state.options.precision == Precision::kBf16)
         bound.parameters_bf16.push_back(state.on_device->parameters.copy() + parameter.begin);
       bound.parameters_read.push_back(values);
       const bool wanted = state.options.mode == Mode::kTrain && parameter.trainable;
@@ -240,7 +241,8 @@ std::unique_ptr<State> make_state(const Graph& graph, const PlanOptions& options
 void add_parameters(PlanMemory& memory, const Graph& graph, const PlanOptions& options) {
   const auto count = static_cast<std::size_t>(Parameters::size_of(graph));
   if (options.mode == Mode::kTrain) memory.gradients = count * sizeof(float);
-  if (options.target.kind != DeviceKind::kCpu && options.precision == DType::kBf16) memory.copy = count * sizeof(Bf16);
+  if (options.target.kind != DeviceKind::kCpu && options.precision == Precision::kBf16)
+    memory.copy = count * sizeof(Bf16);
 }
 
 PlanMemory measure_state(State& state, const Graph& graph) {
@@ -251,8 +253,16 @@ PlanMemory measure_state(State& state, const Graph& graph) {
 
 }  // namespace
 
+void require_precision(Precision precision, DeviceKind device) {
+  if (precision != Precision::kTf32 || device != DeviceKind::kCpu) return;
+  throw UsageError(
+      "tf32 is multiplied by the tensor cores of GPUs, and this would run on the CPU: use --precision fp32 "
+      "or bf16, or --device cuda");
+}
+
 std::unique_ptr<Plan::State> make_nodes(const Graph& graph, const PlanOptions& options) {
   CUDACARDS_CHECK(options.batch > 0);
+  require_precision(options.precision, options.target.kind);
   auto state = std::make_unique<State>();
   state->options = options;
   state->input_kind = graph.input_kind();

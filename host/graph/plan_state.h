@@ -68,6 +68,7 @@ struct Plan::State {
   PlanMemory memory;
   DeviceBuffer arena, packed, gradients;
   std::uint64_t packed_version = 0;       // of the parameters that the packed copies were made from
+  std::uint64_t prepared_version = 0;     // of the host's parameters that kernels have been prepared with
   std::unique_ptr<DevicePart> on_device;  // null on the CPU
 
   const PlanValue& input(const PlanNode& node, std::size_t i) const {
@@ -86,7 +87,9 @@ struct Plan::State {
   void run_forward(const Images& images, const Step& step);  // all nodes
   void run_forward(std::size_t node, const Images& images, const Step& step);
   void run_backward(std::size_t node, const Step& step);
-  /// Everything that a pass needs besides its nodes: parameters where they are computed with, the clock.
+  /// Parameters where they are computed with, and what kernels make of them once.
+  void prepare();
+  /// Everything that a pass needs besides its nodes: prepare(), the clock.
   Step begin(const Step& step);
   Images images_of(const ImageBatch& images);
   std::uint64_t version() const;

@@ -3,6 +3,7 @@
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
 #include "host/ops/sources.h"
+#include "host/ops/vendor/cudnn.h"
 #include "host/ops/vendor/onednn.h"
 
 namespace cudacards {
@@ -26,8 +27,10 @@ std::unique_ptr<Operation> BatchNorm::fuse(const Operation& consumer, const Shap
 
 std::span<const Implementation> BatchNorm::implementations(DeviceKind device) const {
   static const std::array kCpu = {kCpuBatchNorm, kOnednnBatchNorm, kReferenceBatchNorm};
-  static const std::array kDevice = {kCudaBatchNorm, kCudaReferenceBatchNorm};
-  if (device != DeviceKind::kCpu) return kDevice;
+  static const std::array kCuda = {kCudaBatchNorm, kCudnnBatchNorm, kCudaReferenceBatchNorm};
+  static const std::array kEmulated = {kCudaBatchNorm, kCudaReferenceBatchNorm};
+  if (device == DeviceKind::kCuda) return kCuda;
+  if (device == DeviceKind::kEmulated) return kEmulated;
   return kCpu;
 }
 

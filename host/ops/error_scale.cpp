@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "host/ops/folded_conv2d.h"
 #include "host/ops/ops.h"
 #include "host/ops/sources.h"
 
@@ -27,6 +28,18 @@ std::optional<ErrorScales> Conv2d::error_scales(std::span<const Shape> src) cons
                      .diff_src = sum_of(taps * p.k_per_group() * windows),
                      .diff_parameters = {sum_of(pixels * windows)}};
   if (options.bias) scales.diff_parameters.push_back(sum_of(pixels * windows));
+  return scales;
+}
+
+std::optional<ErrorScales> FoldedConv2d::error_scales(std::span<const Shape> src) const {
+  // Drawn gammas are at most 3/4, variances at least 1/2, so that a weight grows by 1.07 and mean and bias with it; a
+  // beta is 3. On whole numbers the scale is 1.
+  constexpr double kScale = 1.07, kBeta = 3;
+  ErrorScales scales = *whole.error_scales(src);
+  const double products = scales.dst.terms - 1;
+  scales.dst.magnitude = kScale * (products + 2) + kBeta;
+  scales.dst.made = kScale * kScale * products;
+  scales.diff_parameters.resize(parameters(src).size());  // of which there are no gradients
   return scales;
 }
 

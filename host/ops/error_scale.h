@@ -10,6 +10,9 @@ namespace cudacards {
 /// Mary, "A new approach to probabilistic rounding error analysis", SISC 2019).
 struct ErrorScale {
   double terms = 1, magnitude = 1;
+  /// How many of the terms are products of at most 1 with a factor that is computed first and then rounded to the type
+  /// that is multiplied. Factors that are inputs are drawn rounded.
+  double made = 0;
 };
 
 struct ErrorScales {

@@ -55,7 +55,11 @@ FoldedConv2d::FoldedConv2d(const Conv2d& conv, const BatchNorm& norm)
 std::vector<ParameterSpec> FoldedConv2d::parameters(std::span<const Shape> src) const {
   std::vector<ParameterSpec> specs = conv.parameters(src);
   const Shape dst[] = {conv.infer_shape(src)};
-  for (ParameterSpec& spec : BatchNorm().parameters(dst)) specs.push_back(std::move(spec));
+  for (ParameterSpec& spec : BatchNorm().parameters(dst)) {
+    if (spec.name == "gamma") spec.neutral = 1.0f;
+    if (spec.name == "variance") spec.neutral = 1.0f - epsilon;  // plus epsilon it is 1
+    specs.push_back(std::move(spec));
+  }
   return specs;
 }
 

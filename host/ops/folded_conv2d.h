@@ -6,7 +6,7 @@
 namespace cudacards {
 
 /// What inference, and a frozen pair of layers in training, computes: dst = activation(norm(conv(src))), as a
-/// convolution whose weights and bias are made from both layers' parameters whenever these change: weights * s, beta +
+/// convolution whose weights and bias are made from both layers' parameters where the host changes them: weights * s, beta +
 /// (bias - mean) * s with s = gamma / sqrt(variance + epsilon). Parameters: the convolution's, then gamma, beta, mean,
 /// variance. Implementations are the convolution's own, one by one.
 class FoldedConv2d final : public Operation {
@@ -22,6 +22,8 @@ class FoldedConv2d final : public Operation {
   Shape infer_shape(std::span<const Shape> src) const override { return conv.infer_shape(src); }
   std::vector<ParameterSpec> parameters(std::span<const Shape> src) const override;
   double flops(std::span<const Shape> src) const override { return whole.flops(src); }
+  std::string options_text() const override;
+  std::optional<ErrorScales> error_scales(std::span<const Shape> src) const override;
   std::span<const Implementation> implementations(DeviceKind device) const override;
   std::unique_ptr<Operation> fuse(const Operation& consumer, const Shape& dst) const override;
 };

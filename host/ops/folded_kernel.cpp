@@ -19,10 +19,14 @@ MemoryNeed FoldedKernel::memory() const {
   return need;
 }
 
+void FoldedKernel::prepare(const ForwardArgs& args) {
+  fold(args, folded_in(args.packed));
+  is_folded_ = true;
+}
+
 void FoldedKernel::forward(const ForwardArgs& args) {
+  if (!is_folded_) prepare(args);
   const FoldedParameters folded = folded_in(args.packed);
-  if (args.step.parameters_changed || !folded_once_) fold(args, folded);
-  folded_once_ = true;
   float* const parameters[] = {folded.weights, folded.bias};
   const Bf16* const copies[] = {folded.weights_bf16, nullptr};
   ForwardArgs inner = args;

@@ -20,9 +20,13 @@ class FoldedKernel : public Kernel {
   FoldedKernel(const FoldedConv2d& op, const Problem& problem, std::unique_ptr<Kernel> inner);
 
   MemoryNeed memory() const final;
+  /// Folds. Where the plan trains, both layers are frozen, so that a step changes neither's parameters.
+  void prepare(const ForwardArgs& args) final;
+  /// Folds where nobody has called prepare().
   void forward(const ForwardArgs& args) final;
   /// Only of what lies below: neither layer is trainable.
   void backward(const BackwardArgs& args) final;
+  bool rounds_to_tf32() const final { return inner_->rounds_to_tf32(); }
 
  protected:
   /// From args.parameters: the convolution's, then gamma, beta, mean, variance.
@@ -38,7 +42,7 @@ class FoldedKernel : public Kernel {
 
   const std::unique_ptr<Kernel> inner_;
   const bool has_bf16_copy_;
-  bool folded_once_ = false;
+  bool is_folded_ = false;
 };
 
 namespace folded {

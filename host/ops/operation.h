@@ -36,6 +36,7 @@ struct ParameterSpec {
   std::int64_t fan_in = 1, fan_out = 1;  // for the initialisers
   bool trainable = true;                 // running statistics are not
   bool decays = false;                   // weight decay applies to weights, not to biases or batch norm
+  std::optional<float> neutral;          // with which an operation that divides computes on whole numbers exactly
 };
 
 /// One node of a plan as an implementation sees it: sizes, types, and what will be asked of it.
@@ -111,8 +112,15 @@ class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual MemoryNeed memory() const = 0;
+  /// Called before a forward pass where the host has changed parameters since the last one, and never in a capture: what
+  /// is made of parameters that no step changes belongs here. `args` has parameters, `packed` and the device's stream.
+  virtual void prepare(const ForwardArgs&) {}
   virtual void forward(const ForwardArgs& args) = 0;
   virtual void backward(const BackwardArgs& args);  // default: a programming error
+  /// What a comparison of backward with other kernels has to say of this one, "converts ..."; empty where nothing.
+  virtual std::string backward_note() const { return ""; }
+  /// Whether fp32 factors are rounded to tf32, or may be by the library that multiplies them.
+  virtual bool rounds_to_tf32() const { return false; }
 };
 
 class Operation;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "host/ops/folded_conv2d.h"
 #include "host/ops/ops.h"
 
 namespace cudacards {
@@ -20,6 +21,11 @@ std::string Conv2d::options_text() const {
                      options.stride.h, options.stride.w, options.padding == Padding::kSame ? "same" : "valid",
                      options.groups, options.bias ? "" : " no bias", name_of(options.activation),
                      pool ? " pool " + text_of(*pool) : "");
+}
+
+std::string FoldedConv2d::options_text() const {
+  return fmt::format("{} folded from {} and a batch norm, epsilon {}", whole.options_text(),
+                     conv.options.bias ? "a bias" : "no bias", epsilon);
 }
 
 std::string MaxPool2d::options_text() const { return text_of(options); }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "host/runtime/threads.h"
+#include "kernels/base/factors.h"
 #include "kernels/base/philox.h"
 
 namespace cudacards {
@@ -21,10 +22,12 @@ class Drawing {
   std::vector<float> whole(std::int64_t count, double share) {
     return drawn(count, [share](float x) { return x < share / 2 ? -1.0f : x < share ? 1.0f : 0.0f; });
   }
-  std::vector<float> uniform(std::int64_t count, float from, float to, DType type) {
+  /// Rounded as the problem's factors are, so that products are exact in every precision.
+  std::vector<float> uniform(std::int64_t count, float from, float to, const Problem& problem) {
+    const bool is_bf16 = problem.src[0].type == DType::kBf16, is_tf32 = problem.tf32;
     return drawn(count, [=](float x) {
       const float value = from + (to - from) * x;
-      return type == DType::kBf16 ? static_cast<float>(Bf16(value)) : value;
+      return is_bf16 ? static_cast<float>(Bf16(value)) : is_tf32 ? rounded_to_tf32(value) : value;
     });
   }
 
@@ -52,17 +55,19 @@ std::vector<Shape> shapes_of(const Problem& problem) {
   return shapes;
 }
 
-std::vector<float> draw_parameter(Drawing& draw, const ParameterSpec& spec, DType type, TrialData data) {
+std::vector<float> draw_parameter(Drawing& draw, const ParameterSpec& spec, const Problem& problem, TrialData data) {
   const std::int64_t count = spec.shape.elements();
+  const bool is_whole = data != TrialData::kRandom;
+  if (is_whole && spec.neutral) return std::vector<float>(static_cast<std::size_t>(count), *spec.neutral);
   // Where no results depend on the sign: variances are positive, and a normalised value, at most 4 deviations off, is
   // shifted so far that it is the same side of zero (and of six) in every precision.
-  if (spec.name == "gamma" || spec.name == "variance") return draw.uniform(count, 0.5f, 0.75f, type);
+  if (spec.name == "gamma" || spec.name == "variance") return draw.uniform(count, 0.5f, 0.75f, problem);
   if (spec.name == "beta") {
     std::vector<float> values = draw.whole(count, 1.0);
     for (float& x : values) x *= 3;
     return values;
   }
-  if (data == TrialData::kRandom || spec.name == "mean") return draw.uniform(count, -1, 1, type);
+  if (!is_whole) return draw.uniform(count, -1, 1, problem);
   return draw.whole(count, share_of_ones(spec.name == "weights" ? spec.fan_in : 1));
 }
 
@@ -71,17 +76,17 @@ std::vector<float> draw_parameter(Drawing& draw, const ParameterSpec& spec, DTyp
 TrialInputs draw_inputs(const Operation& operation, const Problem& problem, TrialData data) {
   Drawing draw;
   TrialInputs inputs;
-  const DType type = problem.src[0].type;
   for (const TensorDesc& src : problem.src) {
     const std::int64_t count = src.shape.elements();
-    inputs.src.push_back(data == TrialData::kRandom ? draw.uniform(count, -1, 1, type)
+    inputs.src.push_back(data == TrialData::kRandom ? draw.uniform(count, -1, 1, problem)
                                                     : draw.whole(count, share_of_ones(1)));
   }
   for (const ParameterSpec& spec : operation.parameters(shapes_of(problem)))
-    inputs.parameters.push_back(draw_parameter(draw, spec, type, data));
+    inputs.parameters.push_back(draw_parameter(draw, spec, problem, data));
   // In the sources' type, also where dst is fp32: what an implementation multiplies may be bf16.
   const std::int64_t count = problem.dst.shape.elements();
-  inputs.diff_dst = data == TrialData::kWhole ? draw.whole(count, share_of_ones(1)) : draw.uniform(count, -1, 1, type);
+  inputs.diff_dst =
+      data == TrialData::kWhole ? draw.whole(count, share_of_ones(1)) : draw.uniform(count, -1, 1, problem);
   return inputs;
 }
 

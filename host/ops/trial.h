@@ -10,7 +10,8 @@
 
 namespace cudacards {
 
-/// Which numbers an operation gets. All are in [-1, 1] and can be stored in the problem's types.
+/// Which numbers an operation gets. All are in [-1, 1] and can be stored in the problem's types; in tf32 they are tf32
+/// numbers, as what bounds the errors counts sums alone.
 enum class TrialData : std::uint8_t {
   kWhole,                    // -1, 0, 1: sums are exact
   kWholeWithRandomGradient,  // sources and parameters whole, so that masks and winners are the same everywhere

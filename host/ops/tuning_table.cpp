@@ -26,6 +26,7 @@ std::string problem_key(const Operation& operation, const Problem& problem) {
   if (const std::string options = operation.options_text(); !options.empty()) key += " " + options;
   for (const TensorDesc& src : problem.src) key += " | " + text_of(src);
   key += " -> " + text_of(problem.dst);
+  if (problem.tf32) key += " | tf32";
   if (!problem.training) return key + " | inference";
   key += " | training";
   for (const bool wanted : problem.diff_src_wanted) key += wanted ? " diff_src" : " -";

@@ -24,7 +24,7 @@ struct ProfileRow {
 struct Profile {
   std::string arch, device;
   DeviceKind kind = DeviceKind::kCpu;
-  DType precision = DType::kF32;
+  Precision precision = Precision::kF32;
   Mode mode = Mode::kTrain;
   int batch = 0, image_size = 0, steps = 0, threads = 0;
   std::vector<ProfileRow> rows;  // in the order of the step

@@ -48,19 +48,18 @@ double flops_of(const Graph& graph) {
   return sum;
 }
 
-// The least that one picture's forward pass moves if every layer reads and writes its tensors once, in the plan's
-// precision.
-std::int64_t bytes_of(const Graph& graph, DType precision) {
+// The least that one picture's forward pass moves if every layer reads and writes its tensors once, stored as `type`.
+std::int64_t bytes_of(const Graph& graph, DType type) {
   std::int64_t sum = 0;
   for (const auto& layer : graph.layers()) {
     if (!layer.operation || layer.operation->is_view()) continue;
     for (const int input : layer.inputs) {
       const bool is_pixels = input == 0 && graph.input_kind() == InputKind::kImage;
-      const auto size = static_cast<std::int64_t>(size_of(is_pixels ? DType::kU8 : precision));
+      const auto size = static_cast<std::int64_t>(size_of(is_pixels ? DType::kU8 : type));
       sum += graph.layers()[static_cast<std::size_t>(input)].shape.elements() * size;
     }
-    sum += layer.shape.elements() * static_cast<std::int64_t>(size_of(precision));
-    sum += parameters_of(layer) * static_cast<std::int64_t>(size_of(precision));
+    sum += layer.shape.elements() * static_cast<std::int64_t>(size_of(type));
+    sum += parameters_of(layer) * static_cast<std::int64_t>(size_of(type));
   }
   return sum;
 }
@@ -153,13 +152,29 @@ std::string summary_table(const Graph& graph, const Plan& plan) {
   text += fmt::format("Trainable params:      {}\n", with_commas(trainable));
   text += fmt::format("Non-trainable params:  {}\n", with_commas(total - trainable));
   text += fmt::format("One picture, forward:  {:.3f} GFLOP, {} moved at least\n", flops_of(graph) / 1e9,
-                      mebibytes(static_cast<std::size_t>(bytes_of(graph, plan.options().precision))));
+                      mebibytes(static_cast<std::size_t>(bytes_of(graph, storage_of(plan.options().precision)))));
   text += fmt::format("Planned memory:        {} for {} at batch {} in {}\n", mebibytes(plan.planned_bytes()),
                       mode_name(plan.options()), plan.options().batch, name_of(plan.options().precision));
   text += fmt::format("                       (arena {}, gradients and packed weights {})\n",
                       mebibytes(plan.arena_bytes()), mebibytes(plan.planned_bytes() - plan.arena_bytes()));
   return text;
 }
+
+namespace {
+
+/// In tf32 not every kernel has tensor cores to multiply with: which have.
+std::string factors_note(const Plan& plan) {
+  if (plan.options().precision != Precision::kTf32) return "";
+  std::vector<std::string> rounded;
+  for (const auto& node : plan.nodes()) {
+    if (node.rounds_to_tf32) rounded.push_back(node.name);
+  }
+  return rounded.empty()
+             ? "Nothing is multiplied in tf32: all is in fp32.\n"
+             : fmt::format("Multiplied in tf32: {}. What else multiplies does so in fp32.\n", fmt::join(rounded, ", "));
+}
+
+}  // namespace
 
 std::string plan_table(const Graph& graph, const Plan& plan) {
   Table table({{"Node"},
@@ -181,7 +196,7 @@ std::string plan_table(const Graph& graph, const Plan& plan) {
       refusals += fmt::format("  {}: not {}: {}\n", node.name, refusal.implementation, refusal.reason);
     }
   }
-  std::string text = table.to_string();
+  std::string text = table.to_string() + factors_note(plan);
   if (!refusals.empty()) text += "Why others were not taken:\n" + refusals;
   return text;
 }
@@ -207,6 +222,7 @@ std::string summary_json(const std::string& arch, const Graph& graph, const Plan
     nodes.push_back({{"name", node_title(graph, node)},
                      {"implementation", node.implementation},
                      {"choice", to_json(node.choice)},
+                     {"tf32", node.rounds_to_tf32},
                      {"flops", node.flops},
                      {"workspace_bytes", node.memory.workspace},
                      {"packed_bytes", node.memory.packed},

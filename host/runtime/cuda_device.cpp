@@ -30,6 +30,7 @@ class CudaEvent final : public Event {
 
   void record() override { check(cudaEventRecord(event_, stream_), "recording an event"); }
   void wait() override { check(cudaEventSynchronize(event_), "waiting for the GPU"); }
+  void hold_up(cudaStream_t stream) const { check(cudaStreamWaitEvent(stream, event_, 0), "waiting on the GPU"); }
   double seconds_since(const Event& earlier) override {
     wait();
     float milliseconds = 0;
@@ -159,12 +160,40 @@ class CudaDevice final : public Device {
   cudaStream_t stream_ = nullptr;
 };
 
+class CudaUploads final : public UploadQueue {
+ public:
+  explicit CudaUploads(Device& device) : work_(static_cast<cudaStream_t>(device.stream())) {
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+    arrived_ = std::make_unique<CudaEvent>(stream_);
+  }
+  ~CudaUploads() override { (void)cudaStreamDestroy(stream_); }
+  CudaUploads(const CudaUploads&) = delete;
+  CudaUploads& operator=(const CudaUploads&) = delete;
+
+  void wait_for(const Event& event) override { static_cast<const CudaEvent&>(event).hold_up(stream_); }
+  void upload(void* device, const void* host, std::size_t bytes) override {
+    if (bytes > 0) check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream_), "copying to the GPU");
+  }
+  void join() override {
+    arrived_->record();
+    arrived_->hold_up(work_);
+  }
+  std::unique_ptr<Event> make_event() override { return std::make_unique<CudaEvent>(stream_); }
+
+ private:
+  const cudaStream_t work_;
+  cudaStream_t stream_ = nullptr;
+  std::unique_ptr<CudaEvent> arrived_;
+};
+
 }  // namespace
 
 CudaBuild cuda_build() {
   constexpr int kOldest = CUDACARDS_OLDEST_CUDA_ARCH;  // 80; 0 where only for the GPUs of the machine that built it
   return {true, CUDART_VERSION, {kOldest / 10, kOldest % 10}};
 }
+
+std::unique_ptr<UploadQueue> make_cuda_upload_queue(Device& device) { return std::make_unique<CudaUploads>(device); }
 
 std::unique_ptr<Device> open_cuda_device(int index) { return std::make_unique<CudaDevice>(select_gpu(index)); }
 
@@ -185,6 +214,7 @@ namespace {
 
 CudaBuild cuda_build() { return {}; }
 std::unique_ptr<Device> open_cuda_device(int) { refuse(); }
+std::unique_ptr<UploadQueue> make_cuda_upload_queue(Device&) { refuse(); }
 Target cuda_target(Arch) { refuse(); }
 
 }  // namespace cudacards

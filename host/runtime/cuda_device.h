@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "host/runtime/device.h"
+#include "host/runtime/upload_queue.h"
 
 namespace cudacards {
 
@@ -17,6 +18,8 @@ CudaBuild cuda_build();
 
 /// Throws Error where the build has no CUDA or the GPU cannot be used.
 std::unique_ptr<Device> open_cuda_device(int index);
+/// Of a device that open_cuda_device() has made.
+std::unique_ptr<UploadQueue> make_cuda_upload_queue(Device& device);
 /// What a plan for a GPU of that architecture needs; no GPU, no driver. Throws Error where the build has no CUDA.
 Target cuda_target(Arch arch);
 

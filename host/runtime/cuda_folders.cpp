@@ -25,18 +25,29 @@ std::vector<std::string> matches(const std::string& pattern) {
   return paths;
 }
 
-}  // namespace
-
-std::vector<std::string> wanted_cuda_folders() {
+/// Of a list as PATH is one.
+std::vector<std::string> folders_in(const std::string& list) {
   std::vector<std::string> folders;
-  const std::string value = environment(kCudaFoldersVariable);
-  for (std::size_t begin = 0; begin < value.size();) {
-    const std::size_t end = std::min(value.find(':', begin), value.size());
-    if (end > begin) folders.push_back(value.substr(begin, end - begin));
+  for (std::size_t begin = 0; begin < list.size();) {
+    const std::size_t end = std::min(list.find(':', begin), list.size());
+    if (end > begin) folders.push_back(list.substr(begin, end - begin));
     begin = end + 1;
   }
   return folders;
 }
+
+/// "/opt/venv" where `python3` means /opt/venv/bin/python3: an environment that is in use without being activated.
+std::string root_of_python() {
+  for (const std::string& folder : folders_in(environment("PATH"))) {
+    std::error_code ignored;
+    if (fs::exists(fs::path(folder) / "python3", ignored)) return fs::path(folder).parent_path().string();
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<std::string> wanted_cuda_folders() { return folders_in(environment(kCudaFoldersVariable)); }
 
 std::vector<std::string> usual_cuda_folders() {
   std::vector<std::string> folders;
@@ -47,8 +58,11 @@ std::vector<std::string> usual_cuda_folders() {
   const std::string active = environment("VIRTUAL_ENV"), conda = environment("CONDA_PREFIX"),
                     home = environment("HOME");
   const std::string of_user = home.empty() ? "" : home + "/.local";
-  for (const std::string& root : {active, conda, of_user, std::string("/usr/local"), std::string("/usr")}) {
-    if (root.empty()) continue;
+  std::vector<std::string> roots;
+  for (const std::string& root :
+       {active, conda, root_of_python(), of_user, std::string("/usr/local"), std::string("/usr")}) {
+    if (root.empty() || std::ranges::find(roots, root) != roots.end()) continue;
+    roots.push_back(root);
     for (const char* packages : {"/lib/python3*/site-packages", "/lib/python3*/dist-packages"}) {
       const std::vector<std::string> found = matches(root + packages + "/nvidia/*/lib");
       folders.insert(folders.end(), found.begin(), found.end());

@@ -11,6 +11,7 @@
 #include "host/ops/softmax_loss.h"
 #include "host/runtime/error.h"
 #include "host/runtime/log.h"
+#include "host/train/picture_feed.h"
 
 namespace cudacards {
 namespace {
@@ -55,25 +56,28 @@ std::vector<Sample> samples_of(const Dataset& dataset, const std::string& split,
 
 }  // namespace
 
-EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes,
+EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes, InferenceFeed* feed,
                     const Features* features) {
   EvalReport report;
   for (const auto& name : classes) report.per_class.push_back({name});
   const int batch = plan.options().batch;
   const auto class_count = static_cast<std::int64_t>(classes.size());
   Loader loader(pictures, {.batch = batch});
-  std::optional<FeatureFeed> feed;
-  if (features) feed.emplace(*features);
+  std::optional<FeatureFeed> feature_feed;
+  if (features) feature_feed.emplace(*features);
 
   std::vector<std::int32_t> winners(static_cast<std::size_t>(batch));
   SoftmaxLossResult sum;
   for (std::int64_t i = 0; i < loader.batches(); ++i) {
     const Batch& data = loader.batch(0, i);
-    if (feed) {
-      feed->send(data, plan);
-      plan.forward(Step{.training = false});
+    const Step inference{.training = false};
+    if (feature_feed) {
+      feature_feed->send(data, plan);
+      plan.forward(inference);
+    } else if (feed != nullptr) {
+      plan.forward(feed->images(data), inference);
     } else {
-      plan.forward(data.images, Step{.training = false});
+      plan.forward(data.images, inference);
     }
     const SoftmaxLossResult part = softmax_loss(plan.read_logits(), data.labels.data(), batch, data.rows, class_count,
                                                 0.0f, nullptr, winners.data());

@@ -11,6 +11,8 @@
 
 namespace cudacards {
 
+class InferenceFeed;  // picture_feed.h
+
 struct ClassReport {
   std::string name;
   std::int64_t samples = 0, correct = 0, predicted = 0;
@@ -27,10 +29,10 @@ struct EvalReport {
   std::vector<ClassReport> per_class;
 };
 
-/// Loss without label smoothing. Runs `plan` in inference mode over the pictures in order; with their features where
-/// the plan begins behind them.
+/// Loss without label smoothing. Runs `plan` in inference mode over the pictures in order. `feed`: the same pictures on
+/// the plan's device; null: each batch is sent from the host. `features`: theirs, for a plan that begins behind them.
 EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes,
-                    const Features* features = nullptr);
+                    InferenceFeed* feed = nullptr, const Features* features = nullptr);
 
 /// Reads the data at `data` (a data set's root, or a bare folder of class folders) by the model's class names. `split`
 /// is train, valid or test, held out of train where train() would do so; empty: valid, or the whole of a bare folder.

@@ -40,7 +40,7 @@ Model Model::load(const std::string& checkpoint, const ModelOptions& options) {
   model.device_ = std::make_unique<OpenDevice>(options.device);
   PlanOptions plan = {.batch = options.batch,
                       .target = (*model.device_)->target(),
-                      .precision = options.precision.value_or(info.config.precision),
+                      .precision = options.precision.value_or(on_device(info.config.precision, options.device.kind)),
                       .mode = Mode::kInfer,
                       .impl = options.impl};
   plan.tuning = tuning_for(*model.graph_, plan, **model.device_, options.tune);

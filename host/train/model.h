@@ -16,7 +16,8 @@ namespace cudacards {
 
 struct ModelOptions {
   int batch = 32;
-  std::optional<DType> precision;  // default: the one that it was trained and validated in
+  std::optional<Precision>
+      precision;  // default: the one that it was trained and validated in, and fp32 for tf32 on the CPU
   ImplRules impl;
   Tune tune = Tune::kAuto;
   DeviceChoice device;

@@ -13,9 +13,9 @@ namespace {
 constexpr const char* kMobileNet = "mobilenetv2";
 constexpr int kNotebookSide = 128;  // of its MobileNet
 
-DType fastest_precision(DeviceKind device) {
+Precision fastest_precision(DeviceKind device) {
   const bool multiplies_bf16 = device != DeviceKind::kCpu || cpu_has_bf16();  // kernels are for sm_80 and later
-  return multiplies_bf16 ? DType::kBf16 : DType::kF32;
+  return multiplies_bf16 ? Precision::kBf16 : Precision::kF32;
 }
 
 /// All layers learn, at one rate. Keras' momentum of this network, 0.999, remembers a thousand steps, four epochs of
@@ -41,7 +41,7 @@ void apply_notebook(RunConfig& c) {
   c.label_smoothing = 0;
   c.ema_decay = 0;
   c.augment = {};
-  c.precision = DType::kF32;
+  c.precision = Precision::kF32;
   c.seed = 1234;
 }
 
@@ -123,7 +123,7 @@ void apply_transfer(RunConfig& c) {
   c.optimizer.weight_decay = 0.02f;
   c.label_smoothing = 0.1f;
   c.augment = {};
-  c.precision = DType::kF32;
+  c.precision = Precision::kF32;
 }
 
 std::vector<Preset> make_presets() {

@@ -321,6 +321,7 @@ void validate(const RunConfig& c) {
   check_at_least("warm-up epochs", c.warmup_epochs, 0.0f);
   check_share("final rate", c.final_rate);
   validate(c.augment);
+  require_precision(c.precision, c.device);
   check(c.threads >= 0 && c.threads <= 1024, "threads", fmt::format("{}", c.threads), "from 0 (one a core) to 1024");
 }
 

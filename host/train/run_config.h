@@ -51,7 +51,7 @@ struct RunConfig {
   // data
   AugmentOptions augment;
   // machine
-  DType precision = DType::kF32;
+  Precision precision = Precision::kF32;
   DeviceKind device = DeviceKind::kCpu;
   ImplRules impl;
   Tune tune = Tune::kAuto;  // the effective one is stored

@@ -18,6 +18,7 @@
 #include "host/train/feature_file.h"
 #include "host/train/features.h"
 #include "host/train/initial_weights.h"
+#include "host/train/picture_feed.h"
 #include "host/train/presets.h"
 #include "host/train/run_folder.h"
 #include "host/train/schedule.h"
@@ -49,7 +50,7 @@ Graph learning_part(const Graph& graph, std::optional<Node> feature_layer) {
 class Trainer {
  public:
   Trainer(RunConfig config, std::string run, Graph graph, std::optional<Node> feature_layer, TrainingData data,
-          Device& device, DataPlace place, std::shared_ptr<const TuningTable> tuning, Progress& progress)
+          Device& device, DataPlaces places, std::shared_ptr<const TuningTable> tuning, Progress& progress)
       : config_(std::move(config)),
         run_(std::move(run)),
         data_(std::move(data)),
@@ -70,8 +71,11 @@ class Trainer {
     std::ranges::copy(parameters_.values().first(average_.as<float>().size()), average_.as<float>().begin());
     const TrainedValues values{parameters_, moment1_.as<float>(), moment2_.as<float>(), average_.as<float>()};
     const Features* features = feature_layer_ ? &features_.train : nullptr;
-    step_ = device.is_cpu() ? make_host_step(plan_, config_, values, features)
-                            : make_device_step(plan_, config_, values, data_.train, place, Replay::kGraph, features);
+    step_ = device.is_cpu()
+                ? make_host_step(plan_, config_, values, features)
+                : make_device_step(plan_, config_, values, data_.train, places.train, Replay::kGraph, features);
+    if (!device.is_cpu() && !feature_layer_ && data_.valid.size() > 0)
+      valid_feed_ = std::make_unique<InferenceFeed>(device, data_.valid, config_.batch, places.valid);
   }
 
   void resume() {
@@ -255,7 +259,8 @@ class Trainer {
   /// Evaluates with the averaged parameters where the run keeps an average, and puts the trained ones back.
   EvalReport evaluate_inference_weights() {
     step_->swap_average();
-    EvalReport report = evaluate(plan_, data_.valid, data_.classes, feature_layer_ ? &features_.valid : nullptr);
+    EvalReport report =
+        evaluate(plan_, data_.valid, data_.classes, valid_feed_.get(), feature_layer_ ? &features_.valid : nullptr);
     step_->swap_average();
     return report;
   }
@@ -293,6 +298,7 @@ class Trainer {
   Loader loader_;
   Buffer moment1_, moment2_, average_;
   std::unique_ptr<TrainingStep> step_;
+  std::unique_ptr<InferenceFeed> valid_feed_;  // on a device
   TrainState state_;
   std::vector<EpochMetrics> epochs_;
   Clock::time_point epoch_start_, collected_;
@@ -302,27 +308,35 @@ class Trainer {
 };
 
 /// Before any of it is taken, and before any picture is decoded. Says where the pictures will be.
-DataPlace plan_memory(const TrainOptions& options, const RunConfig& config, const Graph& whole,
-                      std::optional<Node> feature_layer, const Dataset& dataset, const Device& device,
-                      const std::shared_ptr<const TuningTable>& tuning, Progress& progress) {
+DataPlaces plan_memory(const TrainOptions& options, const RunConfig& config, const Graph& whole,
+                       std::optional<Node> feature_layer, const Dataset& dataset, const Device& device,
+                       const std::shared_ptr<const TuningTable>& tuning, Progress& progress) {
   const Graph graph = learning_part(whole, feature_layer);
   const auto train = static_cast<std::int64_t>(dataset.train.size());
   const auto all = train + static_cast<std::int64_t>(dataset.valid.size());
   std::optional<std::size_t> have = options.memory;
   if (!have) have = device.is_cpu() ? free_memory() : device.memory().free;
-  DataPlace place = DataPlace::kResident;
-  const std::int64_t pictures = device.is_cpu() ? all : feature_layer ? 0 : train;
-  TrainingMemory need = training_memory(graph, config, pictures, device.target(), tuning);
+  DataPlaces places;
+  // A device that is sent features keeps no pictures.
+  TrainingMemory need =
+      training_memory(graph, config, device.is_cpu() || !feature_layer ? all : 0, device.target(), tuning);
   if (feature_layer) need.features = feature_memory(config, whole, *feature_layer, all, device.target());
-  if (!device.is_cpu() && !feature_layer && need.total() > *have) {
-    place = DataPlace::kStreamed;
-    need = training_memory(graph, config, config.batch, device.target(), tuning);
+  const bool may_stream = !device.is_cpu() && !feature_layer;
+  if (may_stream && need.total() > *have) {
+    places.valid = DataPlace::kStreamed;
+    need = training_memory(graph, config, train + PictureFeed::streamed(config.batch), device.target(), tuning);
+  }
+  if (may_stream && need.total() > *have) {
+    places.train = DataPlace::kStreamed;
+    need = training_memory(graph, config, 2 * PictureFeed::streamed(config.batch), device.target(), tuning);
   }
   progress.note(fmt::format("{}memory: {}{}{}", device.is_cpu() ? "" : "device ", to_string(need),
                             have ? fmt::format(" of {} free", mebibytes(*have)) : "",
-                            place == DataPlace::kStreamed ? "; pictures are sent batch by batch" : ""));
+                            places.train == DataPlace::kStreamed   ? "; pictures are sent batch by batch"
+                            : places.valid == DataPlace::kStreamed ? "; pictures for validation are sent batch by batch"
+                                                                   : ""));
   if (have) require_memory(need, *have, graph, config, device.target());
-  return place;
+  return places;
 }
 
 /// The one that was chosen; a run that is resumed wants the kind that it was begun on.
@@ -365,9 +379,10 @@ TrainResult train(const TrainOptions& options) {
   const std::optional<Node> features = feature_layer(config, graph);
   const auto tuning =
       choices_for(learning_part(graph, features), config, *device, resumed ? &*resumed : nullptr, progress);
-  const DataPlace place = plan_memory(options, config, graph, features, dataset, *device, tuning, progress);
+  const DataPlaces places = plan_memory(options, config, graph, features, dataset, *device, tuning, progress);
   TrainingData data = decode_training_data(dataset, config, progress, options.stop_requested);
-  Trainer trainer(config, folder.path(), std::move(graph), features, std::move(data), *device, place, tuning, progress);
+  Trainer trainer(config, folder.path(), std::move(graph), features, std::move(data), *device, places, tuning,
+                  progress);
   if (resumes) {
     trainer.resume();
     trainer.find_features(options.stop_requested);

@@ -62,6 +62,11 @@ enum class DataPlace : bool {
   kResident,  // all pictures in device memory
   kStreamed,  // a batch at a time
 };
+/// Of each split. What does not fit is sent batch by batch, the pictures for validation first: they are wanted once an
+/// epoch.
+struct DataPlaces {
+  DataPlace train = DataPlace::kResident, valid = DataPlace::kResident;
+};
 /// How a device is asked for the second step and all behind it.
 enum class Replay : bool {
   kGraph,       // as one captured graph

@@ -33,8 +33,8 @@ inline const std::vector<std::string>& words_of<DeviceKind>() {
   return words;
 }
 template <>
-inline const std::vector<std::string>& words_of<DType>() {
-  static const std::vector<std::string> words = {"fp32", "bf16"};
+inline const std::vector<std::string>& words_of<Precision>() {
+  static const std::vector<std::string> words = {"fp32", "tf32", "bf16"};
   return words;
 }
 template <>

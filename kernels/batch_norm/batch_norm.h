@@ -71,6 +71,17 @@ struct BatchNormBackwardArgs {
 Status batch_norm_backward(const BatchNormProblem& problem, DType type, const BatchNormBackwardArgs& args,
                            Stream stream);
 
+struct BatchNormAverageArgs {
+  const float* mean = nullptr;        // (C), the batch's
+  const float* rstd = nullptr;        // (C), 1 / sqrt(variance + epsilon) of the batch
+  float* running_mean = nullptr;      // (C), updated
+  float* running_variance = nullptr;  // (C), updated
+};
+/// The running statistics' part of batch_norm_training(), for mean and rstd that somebody else computed. The variance
+/// is 1 / rstd^2 - epsilon and never negative: its error is some roundings of variance + epsilon, which is what it is
+/// always used in.
+Status batch_norm_average(const BatchNormProblem& problem, const BatchNormAverageArgs& args, Stream stream);
+
 struct FoldBatchNormArgs {
   const float* weights = nullptr;   // (K, per_filter), fp32 master weights
   const float* bias = nullptr;      // (K), the convolution's own; null: none

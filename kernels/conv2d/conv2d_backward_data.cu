@@ -80,7 +80,7 @@ template <class T>
 LaunchConfig grid_of(const BackwardData<T>& p, int tile_m, int tile_n, int threads, std::size_t bytes, Stream stream) {
   const int phases = p.phases.stride_h * p.phases.stride_w;
   int pixels = 0;
-  for (int i = 0; i < phases; ++i) pixels = std::max(pixels, p.phases.phase[i].view.pixels());
+  for (const Phase& phase : p.phases.phase) pixels = std::max(pixels, phase.view.pixels());  // of one unused: 0
   return tile_grid(pixels, p.phases.c, tile_m, tile_n, static_cast<unsigned>(phases), threads, bytes, stream);
 }
 

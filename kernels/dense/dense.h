@@ -1,6 +1,7 @@
 #pragma once
-// Dense layers and 1 x 1 convolutions (rows = N*P*Q), forward and backward, in fp32 and in bf16 (tensor cores, sums in
-// fp32). Bias and gradients of parameters are fp32 in both; in bf16 the products read a bf16 copy of the weights.
+// Dense layers and 1 x 1 convolutions (rows = N*P*Q), forward and backward, in fp32, on tensor cores in bf16 or in fp32
+// rounded to tf32 (DenseProblem::factors), sums in fp32. Bias and gradients of parameters are fp32 in both; in bf16 the products read a bf16 copy of the weights.
+// Forward in bf16 may store fp32: a model's scores.
 //
 // All pointers are 16-byte aligned device memory. Any size works; the fast kernels want `in` (and backward `units`) to
 // be multiples of 8 in bf16, of 4 in fp32.
@@ -18,6 +19,8 @@
 namespace cudacards {
 
 Verdict dense_supports(const DenseProblem& problem, DType type);
+/// src and weights of `type`, dst and residual of `dst_type`: the same, or fp32 behind bf16.
+Verdict dense_forward_supports(const DenseProblem& problem, DType type, DType dst_type);
 
 struct DenseForwardArgs {
   const void* src = nullptr;       // (rows,in)
@@ -30,7 +33,8 @@ struct DenseForwardArgs {
 
 /// dst = activation(src * weights^T + bias + residual).
 std::size_t dense_forward_workspace_bytes(const DenseProblem& problem);
-Status dense_forward(const DenseProblem& problem, DType type, const DenseForwardArgs& args, Stream stream);
+Status dense_forward(const DenseProblem& problem, DType type, DType dst_type, const DenseForwardArgs& args,
+                     Stream stream);
 
 struct DenseDgradArgs {
   const void* diff_dst = nullptr;  // (rows,units)

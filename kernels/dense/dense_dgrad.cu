@@ -35,8 +35,9 @@ struct DgradEpilogue {
 
 struct Dgrad : Direction<Layout::kDepthInner, Layout::kDepthOuter, Masked::kYes, RowSums::kNo, SplitK::kNo> {};
 
-template <class T>
+template <class Factor>
 Status start(const DenseProblem& p, const DenseDgradArgs& args, Stream stream) {
+  using T = StoredOf<Factor>;
   MatmulOperands<T> operands;
   operands.size = dense_dgrad_size(p);
   operands.a = static_cast<const T*>(args.diff_dst);
@@ -47,7 +48,7 @@ Status start(const DenseProblem& p, const DenseDgradArgs& args, Stream stream) {
   if (p.activation != Activation::kNone) operands.a_results = static_cast<const T*>(args.dst);
   const DgradEpilogue<T> epilogue{args.mode, static_cast<T*>(args.diff_src)};
   const MatmulPlan plan = dense_plan(p, operands.size, SplitK::kNo);
-  return launch_matmul<T, Dgrad>(operands, plan, epilogue, nullptr, stream);
+  return launch_matmul<Factor, Dgrad>(operands, plan, epilogue, nullptr, stream);
 }
 
 }  // namespace
@@ -61,7 +62,8 @@ Status dense_dgrad(const DenseProblem& problem, DType type, const DenseDgradArgs
                                {"diff_src", args.diff_src},
                                {"dst", needs_dst ? args.dst : args.diff_dst}});
   if (!status) return status;
-  return type == DType::kF32 ? start<float>(problem, args, stream) : start<__nv_bfloat16>(problem, args, stream);
+  if (type == DType::kBf16) return start<__nv_bfloat16>(problem, args, stream);
+  return problem.factors == Factors::kTf32 ? start<Tf32>(problem, args, stream) : start<float>(problem, args, stream);
 }
 
 }  // namespace cudacards

@@ -20,13 +20,13 @@
 namespace cudacards {
 namespace {
 
-template <class T>
+template <class Dst>
 struct ForwardEpilogue {
   static constexpr RowSums kSums = RowSums::kNo;
-  const float* bias;  // null: none
-  const T* residual;  // null: none
+  const float* bias;    // null: none
+  const Dst* residual;  // null: none
   Activation activation;
-  T* dst;
+  Dst* dst;
 
   __device__ __forceinline__ ForwardEpilogue ready() const { return *this; }
   __device__ __forceinline__ void quad(const QuadPlace& place, Quad sum) const {
@@ -50,16 +50,17 @@ struct Forward : Direction<Layout::kDepthInner, Layout::kDepthInner, Masked::kNo
 
 MatmulPlan plan_of(const DenseProblem& p) { return dense_plan(p, dense_forward_size(p), SplitK::kYes); }
 
-template <class T>
+template <class Factor, class Dst>
 Status start(const DenseProblem& p, const DenseForwardArgs& args, Stream stream) {
+  using T = StoredOf<Factor>;
   MatmulOperands<T> operands;
   operands.size = dense_forward_size(p);
   operands.a = static_cast<const T*>(args.src);
   operands.b = static_cast<const T*>(args.weights);
   operands.a_stride = operands.b_stride = p.in;
-  const ForwardEpilogue<T> epilogue{args.bias, static_cast<const T*>(args.residual), p.activation,
-                                    static_cast<T*>(args.dst)};
-  return launch_matmul<T, Forward>(operands, plan_of(p), epilogue, static_cast<float*>(args.workspace), stream);
+  const ForwardEpilogue<Dst> epilogue{args.bias, static_cast<const Dst*>(args.residual), p.activation,
+                                      static_cast<Dst*>(args.dst)};
+  return launch_matmul<Factor, Forward>(operands, plan_of(p), epilogue, static_cast<float*>(args.workspace), stream);
 }
 
 }  // namespace
@@ -81,18 +82,32 @@ Verdict dense_supports(const DenseProblem& problem, DType type) {
   return Verdict::yes();
 }
 
+Verdict dense_forward_supports(const DenseProblem& problem, DType type, DType dst_type) {
+  if (Verdict products = dense_supports(problem, type); !products) return products;
+  if (dst_type == type || (type == DType::kBf16 && dst_type == DType::kF32)) return Verdict::yes();
+  return Verdict::no(std::string("no dense layer from ") + name_of(type) + " to " + name_of(dst_type));
+}
+
 std::size_t dense_forward_workspace_bytes(const DenseProblem& problem) {
   if (!dense_supports(problem, DType::kF32)) return 0;
   return workspace_bytes(dense_forward_size(problem), plan_of(problem));
 }
 
-Status dense_forward(const DenseProblem& problem, DType type, const DenseForwardArgs& args, Stream stream) {
-  Status status = check_dense("dense", problem, type, {{"src", args.src}, {"weights", args.weights}, {"dst", args.dst}},
-                              {{"bias", args.bias}, {"residual", args.residual}, {"workspace", args.workspace}});
+Status dense_forward(const DenseProblem& problem, DType type, DType dst_type, const DenseForwardArgs& args,
+                     Stream stream) {
+  if (const Verdict verdict = dense_forward_supports(problem, type, dst_type); !verdict)
+    return Status::failed("dense: " + verdict.reason());
+  Status status = check_arrays("dense", {{"src", args.src}, {"weights", args.weights}, {"dst", args.dst}},
+                               {{"bias", args.bias}, {"residual", args.residual}, {"workspace", args.workspace}});
   if (!status) return status;
   if (args.workspace == nullptr && dense_forward_workspace_bytes(problem) > 0)
     return Status::failed("dense: its sums are split and need a workspace");
-  return type == DType::kF32 ? start<float>(problem, args, stream) : start<__nv_bfloat16>(problem, args, stream);
+  if (type == DType::kF32) {
+    return problem.factors == Factors::kTf32 ? start<Tf32, float>(problem, args, stream)
+                                             : start<float, float>(problem, args, stream);
+  }
+  return dst_type == DType::kF32 ? start<__nv_bfloat16, float>(problem, args, stream)
+                                 : start<__nv_bfloat16, __nv_bfloat16>(problem, args, stream);
 }
 
 }  // namespace cudacards

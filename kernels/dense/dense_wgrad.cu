@@ -45,8 +45,9 @@ struct Wgrad : Direction<Layout::kDepthOuter, Layout::kDepthOuter, Masked::kYes,
 
 MatmulPlan plan_of(const DenseProblem& p) { return dense_plan(p, dense_wgrad_size(p), SplitK::kYes); }
 
-template <class T>
+template <class Factor>
 Status start(const DenseProblem& p, const DenseWgradArgs& args, Stream stream) {
+  using T = StoredOf<Factor>;
   MatmulOperands<T> operands;
   operands.size = dense_wgrad_size(p);
   operands.a = static_cast<const T*>(args.diff_dst);
@@ -56,7 +57,7 @@ Status start(const DenseProblem& p, const DenseWgradArgs& args, Stream stream) {
   operands.activation = p.activation;
   if (p.activation != Activation::kNone) operands.a_results = static_cast<const T*>(args.dst);
   const WgradEpilogue epilogue{args.mode, args.diff_weights, args.diff_bias};
-  return launch_matmul<T, Wgrad>(operands, plan_of(p), epilogue, static_cast<float*>(args.workspace), stream);
+  return launch_matmul<Factor, Wgrad>(operands, plan_of(p), epilogue, static_cast<float*>(args.workspace), stream);
 }
 
 }  // namespace
@@ -78,7 +79,8 @@ Status dense_wgrad(const DenseProblem& problem, DType type, const DenseWgradArgs
   if (!status) return status;
   if (args.workspace == nullptr && dense_wgrad_workspace_bytes(problem) > 0)
     return Status::failed("dense wgrad: its sums are split and need a workspace");
-  return type == DType::kF32 ? start<float>(problem, args, stream) : start<__nv_bfloat16>(problem, args, stream);
+  if (type == DType::kBf16) return start<__nv_bfloat16>(problem, args, stream);
+  return problem.factors == Factors::kTf32 ? start<Tf32>(problem, args, stream) : start<float>(problem, args, stream);
 }
 
 }  // namespace cudacards

@@ -90,6 +90,7 @@ Status dense_wgrad_adam(const DenseProblem& problem, DType type, const DenseUpda
                    {"clock", args.clock, alignof(OptimizerClock)}},
                   {{"average", args.average}, {"bf16_weights", args.bf16_weights}, {"diff_bias", args.diff_bias}});
   if (!status) return status;
+  if (problem.factors != Factors::kExact) return Status::failed("dense wgrad with Adam: has no tf32");
   if (update.options.kind == OptimizerKind::kSgd) return Status::failed("dense wgrad with Adam: asked for SGD");
   return type == DType::kF32 ? start<float>(problem, update, args, stream)
                              : start<__nv_bfloat16>(problem, update, args, stream);

@@ -7,6 +7,7 @@
 
 #include "kernels/base/activation.h"
 #include "kernels/base/dtype.h"
+#include "kernels/base/factors.h"
 #include "kernels/matmul/plan.h"
 
 namespace cudacards {
@@ -15,8 +16,9 @@ namespace cudacards {
 struct DenseProblem {
   int rows = 1, in = 1, units = 1;
   Activation activation = Activation::kNone;
-  Arch arch = {9, 0};              // whose tuning is asked
-  std::optional<MatmulPlan> plan;  // instead of the tuning's: for sweeps, and tests of each tile
+  Factors factors = Factors::kExact;  // of fp32
+  Arch arch = {9, 0};                 // whose tuning is asked
+  std::optional<MatmulPlan> plan;     // instead of the tuning's: for sweeps, and tests of each tile
   bool operator==(const DenseProblem&) const = default;
 
   std::int64_t src_elements() const { return std::int64_t{rows} * in; }

@@ -22,7 +22,7 @@ namespace {
 using namespace depthwise;
 
 template <int kWidth>
-using StripSums = Channels<kWidth>[kStrip];
+using StripSums = RegisterArray<Channels<kWidth>, kStrip>;
 
 /// sum[i] += line[x] * taps[i - (x - first) * kStride] over the x for which there is such a tap. `first` is the pixel
 /// of diff_dst whose tap 0 meets the strip's first pixel.

@@ -28,7 +28,7 @@ namespace {
 using namespace depthwise;
 
 template <int kWidth>
-using StripSums = Channels<kWidth>[kStrip];
+using StripSums = RegisterArray<Channels<kWidth>, kStrip>;
 
 /// sum[i] += line[first + i * kStride + s] * taps[s] over s, for the strip's pixels i.
 template <int kWidth, int kFilter, int kStride, class T>

@@ -2,6 +2,7 @@
 // Starts a matrix product: which core, tile and kind of access; the second kernel where k is split. For .cu files.
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/base/stream.h"
 #include "kernels/matmul/cuda_cores.cuh"
@@ -12,20 +13,37 @@
 
 namespace cudacards {
 
-/// The core of each tile. bf16: 4 stages of 16, 20, 20 KB; fp32: 3 of 16 KB, 4 of 10, 10 KB. Not measured.
-template <class T, TileShape kShape, class D>
+/// A core's factors that are fp32 in memory and rounded to tf32 on their way to the tensor cores.
+struct Tf32 {};
+template <class Factor>
+using StoredOf = std::conditional_t<std::is_same_v<Factor, Tf32>, float, Factor>;
+
+/// The core of each tile. bf16 and tf32: 4 stages of 16, 20, 20 KB; fp32: 3 of 16 KB, 4 of 10, 10 KB. Not measured.
+template <class Factor, TileShape kShape, class D>
 struct CoreOf;
 template <class D>
 struct CoreOf<__nv_bfloat16, TileShape::kLarge, D> {
-  using type = TensorCores<128, 128, 32, 2, 4, 4, D>;
+  using type = TensorCores<__nv_bfloat16, 128, 128, 32, 2, 4, 4, D>;
 };
 template <class D>
 struct CoreOf<__nv_bfloat16, TileShape::kFlat, D> {
-  using type = TensorCores<32, 128, 64, 1, 4, 4, D>;
+  using type = TensorCores<__nv_bfloat16, 32, 128, 64, 1, 4, 4, D>;
 };
 template <class D>
 struct CoreOf<__nv_bfloat16, TileShape::kNarrow, D> {
-  using type = TensorCores<128, 32, 64, 4, 1, 4, D>;
+  using type = TensorCores<__nv_bfloat16, 128, 32, 64, 4, 1, 4, D>;
+};
+template <class D>
+struct CoreOf<Tf32, TileShape::kLarge, D> {
+  using type = TensorCores<float, 128, 128, 16, 2, 4, 4, D>;
+};
+template <class D>
+struct CoreOf<Tf32, TileShape::kFlat, D> {
+  using type = TensorCores<float, 32, 128, 32, 1, 4, 4, D>;
+};
+template <class D>
+struct CoreOf<Tf32, TileShape::kNarrow, D> {
+  using type = TensorCores<float, 128, 32, 32, 4, 1, 4, D>;
 };
 template <class D>
 struct CoreOf<float, TileShape::kLarge, D> {
@@ -78,22 +96,22 @@ Status launch_split(MatmulOperands<typename Core::Element> p, int wanted, const 
 }
 
 /// Sizes that are no multiples of a vector take the flat tile, element by element.
-template <class T, class D, class Epilogue>
-Status launch_matmul(const MatmulOperands<T>& p, const MatmulPlan& plan, const Epilogue& epilogue, float* workspace,
-                     Stream stream) {
-  constexpr std::int64_t kElements = 16 / sizeof(T);
-  using Flat = typename CoreOf<T, TileShape::kFlat, D>::type;
+template <class Factor, class D, class Epilogue>
+Status launch_matmul(const MatmulOperands<StoredOf<Factor>>& p, const MatmulPlan& plan, const Epilogue& epilogue,
+                     float* workspace, Stream stream) {
+  constexpr std::int64_t kElements = 16 / sizeof(StoredOf<Factor>);
+  using Flat = typename CoreOf<Factor, TileShape::kFlat, D>::type;
   if (p.a_stride % kElements != 0 || p.b_stride % kElements != 0)
     return launch_split<Flat, Access::kElement, D>(p, plan.slices, epilogue, workspace, stream);
   switch (plan.shape) {
     case TileShape::kFlat:
       return launch_split<Flat, Access::kVector, D>(p, plan.slices, epilogue, workspace, stream);
     case TileShape::kLarge:
-      return launch_split<typename CoreOf<T, TileShape::kLarge, D>::type, Access::kVector, D>(p, plan.slices, epilogue,
-                                                                                              workspace, stream);
+      return launch_split<typename CoreOf<Factor, TileShape::kLarge, D>::type, Access::kVector, D>(
+          p, plan.slices, epilogue, workspace, stream);
     case TileShape::kNarrow:
-      return launch_split<typename CoreOf<T, TileShape::kNarrow, D>::type, Access::kVector, D>(p, plan.slices, epilogue,
-                                                                                               workspace, stream);
+      return launch_split<typename CoreOf<Factor, TileShape::kNarrow, D>::type, Access::kVector, D>(
+          p, plan.slices, epilogue, workspace, stream);
   }
   return Status::failed("matmul: no such tile");
 }

@@ -1,7 +1,7 @@
 #pragma once
-// A block's tile of a matrix product in bf16 on tensor cores.
+// A block's tile of a matrix product on tensor cores, in bf16 or in fp32 rounded to tf32.
 //
-//   128 x 128 by 8 warps:       32 x 128 by 4 warps:   a warp's 64 x 32 (or 32 x 32): 16 x 8 blocks of mma_m16n8k16
+//   128 x 128 by 8 warps:       32 x 128 by 4 warps:   a warp's 64 x 32 (or 32 x 32): 16 x 8 blocks of mma
 //   +----+----+----+----+       +----+----+----+----+
 //   | w0 | w1 | w2 | w3 |       | w0 | w1 | w2 | w3 |      128 x 32 by 4 warps: the same turned
 //   +----+----+----+----+       +----+----+----+----+
@@ -10,6 +10,7 @@
 
 #include "kernels/matmul/operands.h"
 #include "kernels/matmul/quad.cuh"
+#include "kernels/simt/tf32_tile.h"
 #include "kernels/simt/tile.h"
 
 namespace cudacards {
@@ -24,19 +25,63 @@ __device__ __forceinline__ std::uint32_t times_derivative(std::uint32_t diff, st
   return __float_as_uint(high) | __float_as_uint(low) >> 16;
 }
 
-template <int kTileM, int kTileN, int kTileK, int kWarpsM, int kWarpsN, int kStageCount, class Direction>
+/// What the instruction multiplies at a time: kDepth of k, an element or two a register.
+template <class Element>
+struct MmaStep;
+template <>
+struct MmaStep<__nv_bfloat16> {
+  static constexpr int kDepth = 16;
+  static constexpr std::uint32_t kOnes = 0x3f803f80u;
+  template <int kRows, int kColumns>
+  using TileOf = Tile<__nv_bfloat16, kRows, kColumns>;
+
+  static __device__ __forceinline__ std::uint32_t masked(std::uint32_t diff, std::uint32_t results,
+                                                         Activation activation) {
+    return times_derivative(diff, results, activation);
+  }
+  static __device__ __forceinline__ void round(std::uint32_t (&)[4]) {}
+  static __device__ __forceinline__ void multiply(float (&sum)[4], const std::uint32_t (&a)[4],
+                                                  const std::uint32_t (&b)[2]) {
+    mma_m16n8k16<__nv_bfloat16>(sum, a, b);
+  }
+};
+template <>
+struct MmaStep<float> {
+  static constexpr int kDepth = 8;
+  static constexpr std::uint32_t kOnes = 0x3f800000u;
+  template <int kRows, int kColumns>
+  using TileOf = Tf32Tile<float, kRows, kColumns>;
+
+  static __device__ __forceinline__ std::uint32_t masked(std::uint32_t diff, std::uint32_t result,
+                                                         Activation activation) {
+    return __float_as_uint(__uint_as_float(diff) * derivative_from_result(activation, __uint_as_float(result)));
+  }
+  static __device__ __forceinline__ void round(std::uint32_t (&factors)[4]) {
+#pragma unroll
+    for (std::uint32_t& factor : factors) factor = tf32_bits(__uint_as_float(factor));
+  }
+  static __device__ __forceinline__ void multiply(float (&sum)[4], const std::uint32_t (&a)[4],
+                                                  const std::uint32_t (&b)[2]) {
+    mma_m16n8k8_tf32(sum, a, b);
+  }
+};
+
+template <class T, int kTileM, int kTileN, int kTileK, int kWarpsM, int kWarpsN, int kStageCount, class Direction>
 struct TensorCores {
-  using Element = __nv_bfloat16;
+  using Element = T;
   static constexpr Layout kA = Direction::kA, kB = Direction::kB;
   static constexpr int kM = kTileM, kN = kTileN, kK = kTileK, kStages = kStageCount;
   static constexpr int kThreads = kWarpsM * kWarpsN * kWarpSize;
   static constexpr int kBlocks = kThreads == 256 ? 2 : 3;  // of a multiprocessor, that registers must do for
   static constexpr int kBlocksM = kM / kWarpsM / 16, kBlocksN = kN / kWarpsN / 8;  // of a warp, 16 x 8 each
-  static_assert(kBlocksM * 16 * kWarpsM == kM && kBlocksN * 8 * kWarpsN == kN && kK % 16 == 0, "whole blocks");
+  static constexpr int kDepth = MmaStep<T>::kDepth;
+  static_assert(kBlocksM * 16 * kWarpsM == kM && kBlocksN * 8 * kWarpsN == kN && kK % kDepth == 0, "whole blocks");
   static_assert(kBlocksN % 2 == 0, "blocks of eight columns are loaded and stored in twos");
 
-  using ATile = Tile<Element, kA == Layout::kDepthInner ? kM : kK, kA == Layout::kDepthInner ? kK : kM>;
-  using BTile = Tile<Element, kB == Layout::kDepthInner ? kN : kK, kB == Layout::kDepthInner ? kK : kN>;
+  using ATile =
+      typename MmaStep<T>::template TileOf<kA == Layout::kDepthInner ? kM : kK, kA == Layout::kDepthInner ? kK : kM>;
+  using BTile =
+      typename MmaStep<T>::template TileOf<kB == Layout::kDepthInner ? kN : kK, kB == Layout::kDepthInner ? kK : kN>;
 
   float sum[kBlocksM][kBlocksN][4] = {};
   float row_sum[kBlocksM][4] = {};  // all eight columns are the same
@@ -47,7 +92,7 @@ struct TensorCores {
   /// Adds a slab. `results`: of the activation behind A, or null. `sums`: whether this block sums A's rows.
   __device__ __forceinline__ void multiply(ATile& a, BTile& b, ATile* results, Activation activation, RowSums sums) {
 #pragma unroll
-    for (int k = 0; k < kK; k += 16) {
+    for (int k = 0; k < kK; k += kDepth) {
       std::uint32_t b_of[kBlocksN / 2][4];
 #pragma unroll
       for (int pair = 0; pair < kBlocksN / 2; ++pair) {
@@ -57,6 +102,7 @@ struct TensorCores {
         } else {
           b.load_b_transposed(k, column, b_of[pair]);
         }
+        MmaStep<T>::round(b_of[pair]);
       }
 #pragma unroll
       for (int block = 0; block < kBlocksM; ++block) {
@@ -67,18 +113,19 @@ struct TensorCores {
             std::uint32_t result[4];
             load_a(*results, block, k, result);
 #pragma unroll
-            for (int i = 0; i < 4; ++i) a_of[i] = times_derivative(a_of[i], result[i], activation);
+            for (int i = 0; i < 4; ++i) a_of[i] = MmaStep<T>::masked(a_of[i], result[i], activation);
           }
         }
+        MmaStep<T>::round(a_of);
 #pragma unroll
         for (int pair = 0; pair < kBlocksN / 2; ++pair) {
           const std::uint32_t first[2] = {b_of[pair][0], b_of[pair][1]}, second[2] = {b_of[pair][2], b_of[pair][3]};
-          mma_m16n8k16<Element>(sum[block][2 * pair], a_of, first);
-          mma_m16n8k16<Element>(sum[block][2 * pair + 1], a_of, second);
+          MmaStep<T>::multiply(sum[block][2 * pair], a_of, first);
+          MmaStep<T>::multiply(sum[block][2 * pair + 1], a_of, second);
         }
         if constexpr (Direction::kSums == RowSums::kYes) {
-          constexpr std::uint32_t kOnes[2] = {0x3f803f80u, 0x3f803f80u};  // a B of bf16 ones sums the rows of A
-          if (sums == RowSums::kYes && warp_column() == 0) mma_m16n8k16<Element>(row_sum[block], a_of, kOnes);
+          constexpr std::uint32_t kOnes[2] = {MmaStep<T>::kOnes, MmaStep<T>::kOnes};  // a B of ones sums the rows of A
+          if (sums == RowSums::kYes && warp_column() == 0) MmaStep<T>::multiply(row_sum[block], a_of, kOnes);
         }
       }
     }

@@ -52,6 +52,16 @@ Status for_type_and_width(DType type, int c, const Run& run) {
   return run(__nv_bfloat16{}, Width<1>{});
 }
 
+/// run(T{}, width, winner): also with the type in which a max pool keeps a winner. Large windows take one channel a
+/// thread.
+template <class Run>
+Status for_type_width_and_winner(DType type, const Pool2dProblem& p, const Run& run) {
+  if (p.winner_bytes() == 1)
+    return for_type_and_width(type, p.c, [&](auto t, auto width) { return run(t, width, std::uint8_t{}); });
+  if (type == DType::kF32) return run(float{}, Width<1>{}, std::uint32_t{});
+  return run(__nv_bfloat16{}, Width<1>{}, std::uint32_t{});
+}
+
 /// An item's place in (rows, columns, groups of channels), the last fastest.
 struct Place {
   unsigned picture, row, column, group;

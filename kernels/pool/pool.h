@@ -15,15 +15,15 @@
 namespace cudacards {
 
 struct MaxPoolForwardArgs {
-  const void* src = nullptr;       // (N,H,W,C)
-  void* dst = nullptr;             // (N,P,Q,C)
-  std::uint8_t* argmax = nullptr;  // (N,P,Q,C), kept for the backward pass: the winner's place in its window, counted
-                                   // in row order. Null: inference
+  const void* src = nullptr;  // (N,H,W,C)
+  void* dst = nullptr;        // (N,P,Q,C)
+  void* argmax = nullptr;     // (N,P,Q,C) of winner_bytes() each, kept for the backward pass: the winner's place in its
+                              // window, counted in row order. Null: inference
 };
 struct MaxPoolBackwardArgs {
-  const void* diff_dst = nullptr;        // (N,P,Q,C)
-  const std::uint8_t* argmax = nullptr;  // as written forward
-  void* diff_src = nullptr;              // (N,H,W,C)
+  const void* diff_dst = nullptr;  // (N,P,Q,C)
+  const void* argmax = nullptr;    // as written forward
+  void* diff_src = nullptr;        // (N,H,W,C)
   GradMode diff_src_mode = GradMode::kOverwrite;
 };
 

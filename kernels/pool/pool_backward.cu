@@ -44,20 +44,20 @@ __device__ __forceinline__ void visit_windows(const Pool2dProblem& p, int rows, 
   }
 }
 
-template <class T, int kWidth>
+template <class T, int kWidth, class Winner>
 __global__ void __launch_bounds__(kThreads)
     max_pool_backward_kernel(Pool2dProblem p, int rows, int columns, unsigned items, const T* diff_dst,
-                             const std::uint8_t* argmax, GradMode mode, T* diff_src) {
+                             const Winner* argmax, GradMode mode, T* diff_src) {
   static_assert(kWidth == 1 || kWidth == kPack<T>);
   const unsigned groups = static_cast<unsigned>(p.c) / kWidth;
   for (unsigned item = blockIdx.x * kThreads + threadIdx.x; item < items; item += gridDim.x * kThreads) {
     const Place at = place_of(item, static_cast<unsigned>(p.h), static_cast<unsigned>(p.w), groups);
     Channels<kWidth> sum = {};
     visit_windows<kWidth>(p, rows, columns, at, [&](std::int64_t element, int place) {
-      const Vec<std::uint8_t, kWidth> winner = load_vector<kWidth>(argmax + element);
+      const Vec<Winner, kWidth> winner = load_vector<kWidth>(argmax + element);
       const Channels<kWidth> gradient = load_channels<kWidth>(diff_dst + element);
 #pragma unroll
-      for (int i = 0; i < kWidth; ++i) sum[i] += winner[i] == place ? gradient[i] : 0.0f;
+      for (int i = 0; i < kWidth; ++i) sum[i] += winner[i] == static_cast<Winner>(place) ? gradient[i] : 0.0f;
     });
     put_channels(mode, diff_src + std::int64_t{item} * kWidth, sum);
   }
@@ -95,12 +95,13 @@ Status max_pool_backward(const Pool2dProblem& problem, DType type, const MaxPool
                                    {{"diff_dst", args.diff_dst}, {"argmax", args.argmax}, {"diff_src", args.diff_src}});
       !status)
     return status;
-  return pool::for_type_and_width(type, problem.c, [&]<class T, class W>(T, W) {
+  const auto start = [&]<class T, class W, class Winner>(T, W, Winner) {
     const std::int64_t items = problem.src_elements() / W::kValue;
-    return launch(max_pool_backward_kernel<T, W::kValue>, pool::grid_of(items, tuning, stream), problem, problem.p(),
-                  problem.q(), static_cast<unsigned>(items), static_cast<const T*>(args.diff_dst), args.argmax,
-                  args.diff_src_mode, static_cast<T*>(args.diff_src));
-  });
+    return launch(max_pool_backward_kernel<T, W::kValue, Winner>, pool::grid_of(items, tuning, stream), problem,
+                  problem.p(), problem.q(), static_cast<unsigned>(items), static_cast<const T*>(args.diff_dst),
+                  static_cast<const Winner*>(args.argmax), args.diff_src_mode, static_cast<T*>(args.diff_src));
+  };
+  return pool::for_type_width_and_winner(type, problem, start);
 }
 
 Status average_pool_backward(const Pool2dProblem& problem, DType type, const AveragePoolBackwardArgs& args,

@@ -9,7 +9,7 @@
 //             +---+---+---+---+---+---+
 //
 // Reads src once (windows that overlap: the second time from a cache), writes dst once and, for the max pool in
-// training, one byte an element: 2x2 windows in bf16 move 2 + 0.5 + 0.25 bytes for each element of src. One comparison
+// training, one byte an element (four where a window has more than 256: one channel a thread, for completeness): 2x2 windows in bf16 move 2 + 0.5 + 0.25 bytes for each element of src. One comparison
 // an element: memory is the limit. 2x2 has its own code so that its four loads are on their way together.
 
 #include "kernels/pool/launcher.cuh"
@@ -45,16 +45,16 @@ __device__ __forceinline__ const T* window_at(const Pool2dProblem& p, const Plac
   return src + (line * p.w + at.column * p.stride_w) * p.c + channel;
 }
 
-template <class T, int kWidth, Window kWindow>
+template <class T, int kWidth, Window kWindow, class Winner>
 __global__ void __launch_bounds__(kThreads)
     max_pool_forward_kernel(Pool2dProblem p, unsigned rows, unsigned columns, unsigned items, const T* src, T* dst,
-                            std::uint8_t* argmax) {
+                            Winner* argmax) {
   static_assert(kWidth == 1 || kWidth == kPack<T>);
   const unsigned groups = static_cast<unsigned>(p.c) / kWidth;
   for (unsigned item = blockIdx.x * kThreads + threadIdx.x; item < items; item += gridDim.x * kThreads) {
     const Place at = place_of(item, rows, columns, groups);
     Channels<kWidth> best = {};
-    Vec<std::uint8_t, kWidth> winner = {};
+    Vec<Winner, kWidth> winner = {};
     visit_window<kWindow, kWidth>(
         p, window_at(p, at, static_cast<int>(at.group) * kWidth, src), [&](int place, const Channels<kWidth>& x) {
 #pragma unroll
@@ -62,7 +62,7 @@ __global__ void __launch_bounds__(kThreads)
             // A NaN wins over numbers and is never beaten; `>` alone would lose it.
             const bool wins = place == 0 || x[i] > best[i] || (x[i] != x[i] && best[i] == best[i]);
             best[i] = wins ? x[i] : best[i];
-            winner[i] = wins ? static_cast<std::uint8_t>(place) : winner[i];
+            winner[i] = wins ? static_cast<Winner>(place) : winner[i];
           }
         });
     store_channels(dst + std::int64_t{item} * kWidth, best);
@@ -95,11 +95,7 @@ bool is_2x2(const Pool2dProblem& p) { return p.window_h == 2 && p.window_w == 2;
 
 }  // namespace
 
-Verdict max_pool_supports(const Pool2dProblem& problem, DType type) {
-  if (std::int64_t{problem.window_h} * problem.window_w > 256)
-    return Verdict::no("windows of more than 256 elements: a winner is kept in a byte");
-  return pool::supports_windows(problem, type);
-}
+Verdict max_pool_supports(const Pool2dProblem& problem, DType type) { return pool::supports_windows(problem, type); }
 
 Verdict average_pool_supports(const Pool2dProblem& problem, DType type) {
   return pool::supports_windows(problem, type);
@@ -112,14 +108,17 @@ Status max_pool_forward(const Pool2dProblem& problem, DType type, const MaxPoolF
   if (Status status = check_arrays("max pool", {{"src", args.src}, {"dst", args.dst}}, {{"argmax", args.argmax}});
       !status)
     return status;
-  return pool::for_type_and_width(type, problem.c, [&]<class T, class W>(T, W) {
-    const auto kernel = is_2x2(problem) ? max_pool_forward_kernel<T, W::kValue, Window::k2x2>
-                                        : max_pool_forward_kernel<T, W::kValue, Window::kAny>;
+  const auto start = [&]<class T, class W, class Winner>(T, W, Winner) {
+    auto kernel = max_pool_forward_kernel<T, W::kValue, Window::kAny, Winner>;
+    if constexpr (sizeof(Winner) == 1) {
+      if (is_2x2(problem)) kernel = max_pool_forward_kernel<T, W::kValue, Window::k2x2, Winner>;
+    }
     const std::int64_t items = problem.dst_elements() / W::kValue;
     return launch(kernel, pool::grid_of(items, tuning, stream), problem, static_cast<unsigned>(problem.p()),
                   static_cast<unsigned>(problem.q()), static_cast<unsigned>(items), static_cast<const T*>(args.src),
-                  static_cast<T*>(args.dst), args.argmax);
-  });
+                  static_cast<T*>(args.dst), static_cast<Winner*>(args.argmax));
+  };
+  return pool::for_type_width_and_winner(type, problem, start);
 }
 
 Status average_pool_forward(const Pool2dProblem& problem, DType type, const AveragePoolForwardArgs& args, Stream stream,

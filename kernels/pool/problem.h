@@ -18,10 +18,13 @@ struct Pool2dProblem {
   std::int64_t src_elements() const { return std::int64_t{n} * h * w * c; }
   std::int64_t dst_elements() const { return std::int64_t{n} * p() * q() * c; }
 
+  /// What a max pool keeps of a winner for the backward pass: its place in the window takes one byte, or four.
+  int winner_bytes() const { return std::int64_t{window_h} * window_w > 256 ? 4 : 1; }
+  std::int64_t argmax_bytes() const { return dst_elements() * winner_bytes(); }
+
   /// One comparison or addition for each element of each window but its first.
   std::int64_t flops() const { return dst_elements() * (window_h * window_w - 1); }
-  /// The least that must move: src read once, dst written once; a max pool in training writes dst_elements() bytes
-  /// more.
+  /// The least that must move: src read once, dst written once; a max pool in training writes argmax_bytes() more.
   std::int64_t bytes(DType type) const {
     return (src_elements() + dst_elements()) * static_cast<std::int64_t>(size_of(type));
   }

@@ -1,7 +1,7 @@
 #pragma once
 // Several neighbouring elements moved by one instruction: 4, 8 or 16 bytes, aligned to their size.
 
-#include "kernels/simt/cuda.h"
+#include "kernels/simt/register_array.h"
 
 namespace cudacards {
 
@@ -10,8 +10,8 @@ struct alignas(sizeof(T) * kElements) Vec {
   static_assert(sizeof(T) * kElements <= 16 && (sizeof(T) * kElements & (sizeof(T) * kElements - 1)) == 0,
                 "one load moves 1, 2, 4, 8 or 16 bytes");
   T v[kElements];
-  __host__ __device__ T& operator[](int i) { return v[i]; }
-  __host__ __device__ const T& operator[](int i) const { return v[i]; }
+  __host__ __device__ __forceinline__ T& operator[](int i) { return v[checked_index<kElements>(i)]; }
+  __host__ __device__ __forceinline__ const T& operator[](int i) const { return v[checked_index<kElements>(i)]; }
 };
 
 /// One load of kElements neighbours, the first at `from`.

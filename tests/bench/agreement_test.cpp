@@ -57,10 +57,10 @@ TEST(Agreement, NothingAgreesWithWhatIsNoNumber) {
 TEST(Agreement, RoundingOfTheStoredTypeIsAllowedAndTwiceThatSizeOfErrorIsNot) {
   Held a(kSmall), b(kSmall);
   a.values[5] = 1 + 1.0f / 256;  // a bf16's neighbour of 1 is 1/128 away
-  EXPECT_THAT(disagreement(a.sample(), b.sample(), tolerance_of(DType::kBf16), "b"), IsEmpty());
-  EXPECT_THAT(disagreement(a.sample(), b.sample(), tolerance_of(DType::kF32), "b"), HasSubstr("dst[5]"));
+  EXPECT_THAT(disagreement(a.sample(), b.sample(), tolerance_of(Precision::kBf16), "b"), IsEmpty());
+  EXPECT_THAT(disagreement(a.sample(), b.sample(), tolerance_of(Precision::kF32), "b"), HasSubstr("dst[5]"));
   a.values[5] = 1.05f;
-  EXPECT_THAT(disagreement(a.sample(), b.sample(), tolerance_of(DType::kBf16), "b"), HasSubstr("dst[5]"));
+  EXPECT_THAT(disagreement(a.sample(), b.sample(), tolerance_of(Precision::kBf16), "b"), HasSubstr("dst[5]"));
 }
 
 TEST(Agreement, OtherNumberOfResultsIsADisagreement) {

@@ -9,7 +9,7 @@
 namespace cudacards::bench {
 namespace {
 
-CandidateOptions cnn(Device& device, DType precision = DType::kF32, Mode mode = Mode::kTrain) {
+CandidateOptions cnn(Device& device, Precision precision = Precision::kF32, Mode mode = Mode::kTrain) {
   const int side = device.is_cpu() ? 32 : 16;
   return {.model = "cnn", .batch = 2, .image_size = side, .precision = precision, .mode = mode};
 }
@@ -24,7 +24,7 @@ std::vector<Sample> results_of(Device& device, const NodeCandidates& node, const
 // The composites too: what they compute one by one is what the fused node computes.
 TEST(NodeWork, AllCandidatesOfANodeComputeTheSame) {
   for (Device* device : testing::all_devices()) {
-    for (const DType precision : {DType::kF32, DType::kBf16}) {
+    for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
       for (const NodeCandidates& node : candidates_of(cnn(*device, precision), device->target())) {
         ASSERT_FALSE(node.candidates.empty()) << node.layer;
         const auto expected = results_of(*device, node, node.candidates.back());
@@ -47,9 +47,40 @@ TEST(NodeWork, ResultsOfTrainingAreDstAndEveryGradient) {
   EXPECT_THAT(names, ::testing::ElementsAre("dst", "diff src 0", "diff weights", "diff bias"));
 }
 
+/// Says of its backward pass what it is given.
+template <const char* note>
+Implementation noted() {
+  class Noted final : public Kernel {
+   public:
+    MemoryNeed memory() const override { return {}; }
+    void forward(const ForwardArgs&) override {}
+    std::string backward_note() const override { return note; }
+  };
+  return {
+      .name = "noted",
+      .family = "vendor",
+      .supports = [](const Operation&, const Problem&) { return Verdict::yes(); },
+      .make = [](const Operation&, const Problem&) -> std::unique_ptr<Kernel> { return std::make_unique<Noted>(); }};
+}
+constexpr char kNothing[] = "", kWidens[] = "widens", kWaits[] = "waits";
+
+TEST(NodeWork, SaysWhatItsKernelsSayOfTheirBackwardPasses) {
+  const auto relu = std::make_shared<const ActivationLayer>(Activation::kRelu);
+  const TensorDesc tensor{Shape{2, 3}, DType::kF32};
+  const Problem problem = {.src = {tensor}, .dst = tensor, .diff_src_wanted = {false}};
+  const auto notes = [&](std::vector<Implementation> implementations) {
+    std::vector<Link> chain;
+    for (const Implementation& i : implementations) chain.push_back({relu, problem, i});
+    return NodeWork(cpu_device(), chain, DType::kF32, {}).backward_notes();
+  };
+  EXPECT_EQ(notes({noted<kNothing>()}), "");
+  EXPECT_EQ(notes({noted<kWidens>(), noted<kNothing>()}), "widens");
+  EXPECT_EQ(notes({noted<kNothing>(), noted<kWidens>(), noted<kWaits>()}), "widens, waits");
+}
+
 TEST(NodeWork, InferenceLeavesDstAlone) {
   for (const NodeCandidates& node :
-       candidates_of(cnn(cpu_device(), DType::kF32, Mode::kInfer), cpu_device().target())) {
+       candidates_of(cnn(cpu_device(), Precision::kF32, Mode::kInfer), cpu_device().target())) {
     EXPECT_FALSE(node.runs_backward);
     EXPECT_EQ(results_of(cpu_device(), node, node.candidates.front()).size(), 1u) << node.layer;
   }
@@ -66,7 +97,7 @@ struct SmallDense {
     problem.diff_src_wanted = {true};
     problem.diff_parameters_wanted = true;
     const Implementation& reference = dense->implementations(DeviceKind::kCpu).back();
-    return NodeWork(cpu_device(), {{dense, problem, reference}}, DType::kF32, limits);
+    return NodeWork(cpu_device(), {{dense, problem, reference}}, Precision::kF32, limits);
   }
 };
 

@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "bench/support/timing.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/tested_device.h"
 
 namespace cudacards::bench {
@@ -60,6 +63,21 @@ TEST(WholeStep, TrainingCountsThreeTimesTheProductsOfInference) {
   const double products = 2.0 * 2 * (16 * 16 * 3 * 256 + 256 * 128 + 128 * 5);
   EXPECT_EQ(infer.flops(), products);
   EXPECT_EQ(train.flops(), 3 * products);
+}
+
+TEST(WholeStep, TakesWhatIsMeasuredWhereItIsAskedTo) {
+  const testing_support::TemporaryFolder folder;
+  setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1);
+  WholeStepOptions options = tiny(Mode::kInfer);
+  const auto measured = [&] {
+    const WholeStep step(cpu_device(), options);
+    return std::ranges::count(step.plan().nodes(), ChoiceReason::kMeasured,
+                              [](const PlanNode& node) { return node.choice.reason; });
+  };
+  EXPECT_EQ(measured(), 0);
+  options.tune = true;
+  EXPECT_GT(measured(), 0);
+  unsetenv("XDG_CACHE_HOME");
 }
 
 TEST(RepeatedWork, CallsAsOftenAsItIsToldInEveryRound) {

@@ -8,6 +8,7 @@
 
 #include "host/graph/plan.h"
 #include "host/ops/device_parameters.h"
+#include "host/runtime/error.h"
 #include "models/registry.h"
 #include "tests/support/case_scope.h"
 #include "tests/support/double_reference.h"
@@ -21,7 +22,7 @@ constexpr int kBatch = 2, kSide = 16, kClasses = 5;
 
 struct Network {
   const char* arch;
-  DType precision;
+  Precision precision;
 };
 
 class DevicePlan : public ::testing::TestWithParam<Network> {
@@ -46,6 +47,7 @@ TEST_P(DevicePlan, NodesAgreeWithTheReferenceFromIdenticalInputs) {
              .type = node.problem.src[0].type,
              .dst_type = node.problem.dst.type,
              .diff_src = node.problem.diff_src_wanted[0] ? GradMode::kOverwrite : GradMode::kIgnore,
+             .factors = node.problem.tf32 ? Factors::kTf32 : Factors::kExact,
              .device = tested_device(),
              .description = node.name + ": " + node.implementation};
     for (const TensorDesc& src : node.problem.src) c.src.push_back(src.shape);
@@ -71,6 +73,28 @@ TEST_P(DevicePlan, NodesAgreeWithTheReferenceFromIdenticalInputs) {
   RecordProperty("largest_error_over_bound", std::to_string(worst));
 }
 
+TEST_P(DevicePlan, LeavesNoLayerToTheReference) {
+  PlanOptions options = this->options();
+  options.target = tested_device()->target();
+  const Graph graph = this->graph();
+  const Plan plan = Plan::look_at(graph, options);
+  EXPECT_EQ(plan.nodes().back().problem.dst.type, DType::kF32) << "scores are fp32 in every precision";
+  for (const PlanNode& node : plan.nodes()) EXPECT_NE(node.implementation, "reference") << node.name;
+}
+
+/// Some multiples of what storing or multiplying rounds off.
+double tolerance_of(Precision precision) {
+  switch (precision) {
+    case Precision::kF32:
+      return std::ldexp(1.0, -18);
+    case Precision::kTf32:
+      return std::ldexp(1.0, -7);
+    case Precision::kBf16:
+      return std::ldexp(1.0, -5);
+  }
+  return 0;
+}
+
 class Pictures16 {
  public:
   Pictures16() : bytes_(kBatch * kSide * kSide * 3) {
@@ -88,7 +112,9 @@ TEST_P(DevicePlan, LogitsAreTheCpusToTheirPrecision) {
   const Graph graph = this->graph();
   Parameters parameters(graph);
   parameters.initialise(7);
-  Plan cpu = Plan::make(graph, parameters, options());
+  PlanOptions on_cpu = options();
+  on_cpu.precision = on_device(GetParam().precision, DeviceKind::kCpu);
+  Plan cpu = Plan::make(graph, parameters, on_cpu);
   Plan device = Plan::make(graph, parameters, options(), *tested_device());
   const Pictures16 pictures;
   const Step step{.training = true, .seed = 5, .number = 3};
@@ -98,9 +124,36 @@ TEST_P(DevicePlan, LogitsAreTheCpusToTheirPrecision) {
   const float* actual = device.read_logits();
   double largest = 0;
   for (int i = 0; i < kBatch * kClasses; ++i) largest = std::max(largest, std::abs(static_cast<double>(expected[i])));
-  const double tolerance =
-      (GetParam().precision == DType::kBf16 ? std::ldexp(1.0, -5) : std::ldexp(1.0, -18)) * largest;
+  const double tolerance = tolerance_of(GetParam().precision) * largest;
   for (int i = 0; i < kBatch * kClasses; ++i) EXPECT_NEAR(actual[i], expected[i], tolerance) << i;
+}
+
+TEST(DevicePlanInTf32, RoundsFactorsAndSaysWhere) {
+  if (tested_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
+  const Graph graph = build_model("mlp", {.height = kSide, .width = kSide, .classes = kClasses});
+  Parameters parameters(graph);
+  parameters.initialise(7);
+  const Pictures16 pictures;
+  const auto logits = [&](Precision precision, const char* impl) {
+    PlanOptions options{.batch = kBatch, .precision = precision};
+    options.impl.add(impl, "--impl");
+    Plan plan = Plan::make(graph, parameters, options, *tested_device());
+    for (const PlanNode& node : plan.nodes()) {
+      const bool is_dense = dynamic_cast<const Dense*>(node.operation.get()) != nullptr;
+      const bool rounds = precision == Precision::kTf32 && is_dense && node.implementation != "reference";
+      EXPECT_EQ(node.rounds_to_tf32, rounds) << node.name;
+    }
+    plan.forward(pictures.batch(), Step{.training = false});
+    const float* first = plan.read_logits();
+    return std::vector<float>(first, first + kBatch * kClasses);
+  };
+  EXPECT_NE(logits(Precision::kTf32, "hand"), logits(Precision::kF32, "hand"));
+  EXPECT_EQ(logits(Precision::kTf32, "reference"), logits(Precision::kF32, "reference"));
+}
+
+TEST(DevicePlanInTf32, IsRefusedOnTheCpu) {
+  const Graph graph = build_model("mlp", {.height = kSide, .width = kSide, .classes = kClasses});
+  EXPECT_THROW(Plan::look_at(graph, {.precision = Precision::kTf32}), UsageError);
 }
 
 TEST_P(DevicePlan, SendsParametersThatTheHostHasTouched) {
@@ -136,8 +189,9 @@ TEST_P(DevicePlan, NamesTheNodeWhereANaNBegins) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, DevicePlan,
-                         ::testing::Values(Network{"cnn", DType::kF32}, Network{"cnn", DType::kBf16},
-                                           Network{"mlp", DType::kF32}, Network{"mlp", DType::kBf16}),
+                         ::testing::Values(Network{"cnn", Precision::kF32}, Network{"cnn", Precision::kTf32},
+                                           Network{"cnn", Precision::kBf16}, Network{"mlp", Precision::kF32},
+                                           Network{"mlp", Precision::kTf32}, Network{"mlp", Precision::kBf16}),
                          [](const auto& info) {
                            return std::string(info.param.arch) + "_" + name_of(info.param.precision);
                          });

@@ -148,7 +148,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, BatchNormFolding,
                                   (std::get<1>(info.param) == ImplChoice::kAuto ? "_auto" : "_reference");
                          });
 
-class BatchNormFoldingOnADevice : public ::testing::TestWithParam<DType> {};
+class BatchNormFoldingOnADevice : public ::testing::TestWithParam<Precision> {};
 
 TEST_P(BatchNormFoldingOnADevice, GivesTheSame) {
   Device* device = tested_device();
@@ -167,15 +167,70 @@ TEST_P(BatchNormFoldingOnADevice, GivesTheSame) {
     folded.forward(pixels.batch(), Step{});
     plain.forward(pixels.batch(), Step{});
     const float* actual = folded.read_logits();
-    const float bound = GetParam() == DType::kF32 ? 1e-5f : 0.03f;  // relative to the largest
+    const float bound = GetParam() == Precision::kF32 ? 1e-5f : 0.03f;  // relative to the largest
     float largest = 0;
     for (const float value : logits(plain)) largest = std::max(largest, std::abs(value));
     for (std::size_t i = 0; i < kBatch * kClasses; ++i) EXPECT_NEAR(actual[i], plain.logits()[i], bound * largest) << i;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, BatchNormFoldingOnADevice, ::testing::Values(DType::kF32, DType::kBf16),
+INSTANTIATE_TEST_SUITE_P(Precisions, BatchNormFoldingOnADevice, ::testing::Values(Precision::kF32, Precision::kBf16),
                          [](const auto& info) { return std::string(name_of(info.param)); });
+
+/// The pictures in a device's memory, as a training step has them.
+struct ResidentPixels {
+  ResidentPixels(Device& device, const Pixels& pixels)
+      : pictures(device, pixels.bytes.size(), "pictures"), indices(device, sizeof kIndices, "indices") {
+    device.upload(pictures.data(), pixels.bytes.data(), pixels.bytes.size());
+    device.upload(indices.data(), kIndices, sizeof kIndices);
+  }
+  DeviceImages images() {
+    return {.pictures = pictures.as<std::uint8_t>().data(), .indices = indices.as<std::int32_t>().data()};
+  }
+  static constexpr std::int32_t kIndices[kBatch] = {0, 1, 2};
+  DeviceBuffer pictures, indices;
+};
+
+TEST(FoldingInACapturedStep, IsDoneBeforeItAndOnlyWhereTheHostHasChangedParameters) {
+  Device* device = tested_device();
+  if (device == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
+  Graph graph = corners();
+  const std::string last = graph.layers().back().name;
+  graph.set_trainable("", false);
+  graph.set_trainable(last, true);
+  Parameters parameters(graph);
+  fill(parameters);
+  const Pixels pixels;
+  ResidentPixels resident(*device, pixels);
+  const PlanOptions options{.batch = kBatch, .mode = Mode::kTrain};
+  const Step step{.training = true};
+  Plan plan = Plan::make(graph, parameters, options, *device);
+  EXPECT_EQ(folded_nodes(plan), 2u);
+  device->start_profiler();
+  const auto launches_of = [&](const auto& body) {
+    const WorkCounts before = device->counts();
+    body();
+    device->synchronise();
+    return (device->counts() - before).launches;
+  };
+  const auto first = launches_of([&] { plan.forward(resident.images(), step); });
+  const auto captured = device->capture([&] { plan.forward(resident.images(), step); });
+  const auto replayed = launches_of([&] { captured->run(); });
+  device->stop_profiler();
+  if (device->kind() == DeviceKind::kEmulated) {
+    EXPECT_EQ(first - replayed, 2u) << "a launch for each folded pair";
+  }
+  // What the host changes later is folded by prepare(), and the captured work sees it.
+  for (auto& value : parameters.values()) value *= 1.2f;
+  parameters.touch();
+  plan.prepare();
+  captured->run();
+  const float* actual = plan.read_logits();
+  Plan fresh = Plan::make(graph, parameters, options, *device);
+  fresh.forward(resident.images(), step);
+  const float* expected = fresh.read_logits();
+  for (std::size_t i = 0; i < kBatch * kClasses; ++i) EXPECT_EQ(actual[i], expected[i]) << i;
+}
 
 TEST(Observe, ShowsEveryResultThatForwardMakes) {
   const Graph graph = corners();

@@ -94,7 +94,7 @@ TEST(FrozenPart, IsNotTheWholeGraph) {
 }
 
 TEST(GraphAbove, ComputesWithTheBelowWhatTheWholeDoes) {
-  for (const DType precision : {DType::kF32, DType::kBf16}) {
+  for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
     const Graph whole = mobilenet({Freeze::Part::kBackbone});
     const Node end = *end_of_frozen_part(whole);
     const Graph above = whole.above(end);
@@ -117,7 +117,7 @@ TEST(GraphAbove, ComputesWithTheBelowWhatTheWholeDoes) {
     second.set_input(first.logits());
     second.forward(Step{});
     for (int i = 0; i < 2 * 53; ++i)
-      ASSERT_NEAR(second.logits()[i], all.logits()[i], precision == DType::kBf16 ? 1e-2 : 1e-5) << i;
+      ASSERT_NEAR(second.logits()[i], all.logits()[i], precision == Precision::kBf16 ? 1e-2 : 1e-5) << i;
   }
 }
 

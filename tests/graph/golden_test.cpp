@@ -84,7 +84,7 @@ std::vector<std::int32_t> labels() {
 
 class Golden {
  public:
-  Golden(const std::string& network, DType precision)
+  Golden(const std::string& network, Precision precision)
       : file_(SafetensorsFile::open(fmt::format("{}/tests/golden/{}.safetensors", CUDACARDS_SOURCE_DIR, network))),
         precision_(name_of(precision)) {}
 
@@ -170,7 +170,7 @@ Graph network(const std::string& name) {
 struct Case {
   std::string network;
   ImplChoice impl;
-  DType precision;
+  Precision precision;
   bool fuse;
 };
 
@@ -230,8 +230,8 @@ std::vector<Case> cases() {
   std::vector<Case> result;
   for (const char* network : {"mlp", "cnn", "residual", "mobilenetv2"}) {
     for (const ImplChoice impl : {ImplChoice::kReference, ImplChoice::kVendor, ImplChoice::kAuto}) {
-      for (const DType precision : {DType::kF32, DType::kBf16}) {
-        if (is_deep(network) && precision != DType::kF32) continue;
+      for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
+        if (is_deep(network) && precision != Precision::kF32) continue;
         for (const bool fuse : {true, false}) result.push_back({network, impl, precision, fuse});
       }
     }

@@ -247,7 +247,7 @@ TEST(Plan, LeavesFrozenLayersAndAllBelowAlone) {
 TEST(Plan, KeepsLogitsInFp32UnderBf16) {
   Graph g = build_model("cnn", {.height = 16, .width = 16, .classes = 5});
   Parameters parameters(g);
-  Plan plan = Plan::make(g, parameters, {.batch = kBatch, .precision = DType::kBf16});
+  Plan plan = Plan::make(g, parameters, {.batch = kBatch, .precision = Precision::kBf16});
   EXPECT_EQ(plan.nodes().back().problem.dst.type, DType::kF32);
   EXPECT_EQ(plan.nodes().front().problem.dst.type, DType::kBf16);
 }

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "host/ops/place.h"
 #include "tests/support/error_text.h"
 #include "tests/support/log_watch.h"
@@ -98,6 +100,23 @@ TEST(Choice, MeasuresEachProblemOnceAndNothingThatIsKnown) {
   EXPECT_EQ(again.table->entries, first.table->entries);
 }
 
+TEST(Choice, MeasuresConvolutionsThatABatchNormIsFoldedInto) {
+  Graph graph;
+  Node x = graph.rescale(graph.image(8, 8), 1 / 127.5f, -1);
+  x = graph.activation(graph.batch_norm(graph.conv2d(x, {.filters = 4, .bias = false})), Activation::kRelu);
+  graph.logits(graph.dense(graph.global_average_pool(x), 3));
+  const PlanOptions options{.batch = 2, .target = cpu_device().target(), .mode = Mode::kInfer};
+  int measured = 0;
+  const auto table = std::make_shared<TuningTable>(tune(graph, options, cpu_device(), {}, measured, {}, kQuick));
+  PlanOptions tuned = options;
+  tuned.tuning = table;
+  const Plan plan = Plan::look_at(graph, tuned);
+  const auto folded = std::ranges::find(plan.nodes(), "conv2d", &PlanNode::name);
+  ASSERT_NE(folded, plan.nodes().end());
+  EXPECT_EQ(folded->layers.size(), 3u);
+  EXPECT_EQ(folded->choice.reason, ChoiceReason::kMeasured);
+}
+
 TEST(Choice, BelievesWhatIsKnown) {
   const Graph graph = graph_of({Planted::kSound, Planted::kSlow});
   TuningTable known = *tuned(graph).table;
@@ -142,13 +161,13 @@ TEST(Choice, IsMeasuredOnTheEmulatorToo) {
   graph.logits(graph.dense(graph.dense(graph.input({12}), 8, Activation::kRelu), 3));
   int measured = 0;
   const auto table = std::make_shared<TuningTable>(
-      tune(graph, {.batch = 4, .precision = DType::kBf16}, *device, {}, measured, {}, kQuick));
+      tune(graph, {.batch = 4, .precision = Precision::kBf16}, *device, {}, measured, {}, kQuick));
   EXPECT_GT(measured, 0);
   for (const auto& [key, entry] : table->entries) {
     for (const CandidateResult& candidate : entry.candidates) EXPECT_EQ(candidate.refusal, "") << key;
   }
   const Plan plan =
-      Plan::look_at(graph, {.batch = 4, .target = device->target(), .precision = DType::kBf16, .tuning = table});
+      Plan::look_at(graph, {.batch = 4, .target = device->target(), .precision = Precision::kBf16, .tuning = table});
   EXPECT_EQ(plan.nodes()[0].choice.reason, ChoiceReason::kMeasured);
 }
 

@@ -213,6 +213,16 @@ const std::vector<Launcher>& launchers() {
                                      .workspace = a(3)},
                                     nullptr);
        }},
+      {"batch_norm_average",
+       {"mean", "rstd", "running_mean", "running_variance"},
+       [](const Arrays& a) {
+         return batch_norm_average({},
+                                   {.mean = a.operator()<float>(0),
+                                    .rstd = a.operator()<float>(1),
+                                    .running_mean = a.operator()<float>(2),
+                                    .running_variance = a.operator()<float>(3)},
+                                   nullptr);
+       }},
       {"fold_batch_norm",
        {"weights", "gamma", "beta", "mean", "variance", "folded_weights", "folded_bias"},
        [](const Arrays& a) {

@@ -240,9 +240,9 @@ TEST_F(Augment, HoldsAtTheEdges) {
 }
 
 // Radii from 1 to the largest, 30 (sigma 10 and more); tiles of 64 x 16 to the pixel, one more, several; halos that
-// leave the picture on both sides; rows by fours and one by one.
+// leave the picture on both sides; rows by fours and one by one; more tiles down than across.
 TEST_F(Augment, BlursAsTheCpuDoes) {
-  constexpr std::pair<int, int> kTiles[] = {{1, 1}, {3, 5}, {16, 64}, {17, 65}, {40, 132}};
+  constexpr std::pair<int, int> kTiles[] = {{1, 1}, {3, 5}, {16, 64}, {17, 65}, {40, 132}, {70, 9}};
   for (const auto& [h, w] : kTiles) {
     const DataSet set(2, h, w);
     std::vector<View> views = {{1, {}}};

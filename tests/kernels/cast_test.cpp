@@ -161,5 +161,12 @@ TEST_F(CastTraffic, IsWhatTheBytesNeed) {
   });
 }
 
+// The thread of the last elements moves them as one vector too, where they are one.
+TEST_F(CastTraffic, IsThatOfWholeVectorsToTheEnd) {
+  expect_traffic("cast_kernel", {},
+                 [] { cast_on_device<float, std::uint16_t>(numbers(8), DType::kF32, DType::kBf16); });
+  expect_traffic("fill_kernel", {}, [] { filled<float>(8, 1, DType::kF32); });
+}
+
 }  // namespace
 }  // namespace cudacards::testing

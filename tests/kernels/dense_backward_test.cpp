@@ -128,6 +128,7 @@ class DenseDgrad : public KernelTest, public ::testing::WithParamInterface<Dense
 TEST_P(DenseDgrad, IsExactOnIntegers) {
   expect_exact_dgrad<float>(problem_of(GetParam()), GradMode::kOverwrite);
   expect_exact_dgrad<Bf16>(problem_of(GetParam()), GradMode::kOverwrite);
+  expect_exact_dgrad<float>(in_tf32(problem_of(GetParam())), GradMode::kOverwrite);
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, DenseDgrad,
@@ -149,6 +150,7 @@ class DenseWgrad : public KernelTest, public ::testing::WithParamInterface<Dense
 TEST_P(DenseWgrad, IsExactOnIntegers) {
   expect_exact_wgrad<float>(problem_of(GetParam()), GradMode::kOverwrite);
   expect_exact_wgrad<Bf16>(problem_of(GetParam()), GradMode::kOverwrite);
+  expect_exact_wgrad<float>(in_tf32(problem_of(GetParam())), GradMode::kOverwrite);
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, DenseWgrad,
@@ -219,13 +221,14 @@ TEST_F(DenseBackward, StaysWithinTheBoundOnRandomNumbers) {
     const DenseProblem problem{.rows = 200, .in = 48, .units = 40, .activation = kRelu6, .plan = plan};
     expect_bounded<float>(problem);
     expect_bounded<Bf16>(problem);
+    expect_bounded<float>(in_tf32(problem));  // against products of rounded factors
   }
 }
 
 /// A NaN where the derivative is 0 is a NaN all the same.
 template <class T>
-void expect_that_nan_stays() {
-  DenseData<T> data({.rows = 3, .in = 8, .units = 16, .activation = kRelu}, Numbers::kIntegers);
+void expect_that_nan_stays(Factors factors = Factors::kExact) {
+  DenseData<T> data({.rows = 3, .in = 8, .units = 16, .activation = kRelu, .factors = factors}, Numbers::kIntegers);
   data.dst[16 + 5] = T(0.0f);  // row 1, unit 5
   data.diff_dst[16 + 5] = T(std::numeric_limits<float>::quiet_NaN());
   const std::vector<float> diff_src = values_of<T>(dgrad_on_device(data, GradMode::kOverwrite));
@@ -239,6 +242,7 @@ void expect_that_nan_stays() {
 TEST_F(DenseBackward, KeepsNan) {
   expect_that_nan_stays<float>();
   expect_that_nan_stays<Bf16>();
+  expect_that_nan_stays<float>(Factors::kTf32);
 }
 
 // Sizes are multiples of 16, so that rows of bf16 begin with a sector.
@@ -253,6 +257,9 @@ TEST_F(DenseBackward, TakesTheTrafficThatTheBytesNeed) {
       dgrad_on_device(narrow, GradMode::kOverwrite);
       wgrad_on_device(wide, GradMode::kOverwrite);
       wgrad_on_device(narrow, GradMode::kOverwrite);
+      const DenseData<float> rounded(in_tf32(problem), Numbers::kIntegers);
+      dgrad_on_device(rounded, GradMode::kOverwrite);
+      wgrad_on_device(rounded, GradMode::kOverwrite);
     }
   });
 }

@@ -18,13 +18,15 @@ struct Extras {
   Operand bias = Operand::kPresent, residual = Operand::kPresent;
 };
 
-template <class T>
+/// T * T to Dst, which the residual has too.
+template <class T, class Dst = T>
 Bytes forward_on_device(const DenseData<T>& data, const Extras& extras) {
-  DeviceArray<T> src(data.src, "src"), weights(data.weights, "weights"), residual(data.residual, "residual");
+  DeviceArray<T> src(data.src, "src"), weights(data.weights, "weights");
+  DeviceArray<Dst> residual(std::vector<Dst>(data.residual.begin(), data.residual.end()), "residual");
   DeviceArray<float> bias(data.bias, "bias");
-  DeviceArray<T> dst(data.dst.size(), "dst");
+  DeviceArray<Dst> dst(data.dst.size(), "dst");
   DeviceArray<std::byte> workspace(dense_forward_workspace_bytes(data.p), "workspace");
-  CUDACARDS_EXPECT_RUNS(dense_forward(data.p, kTypeOf<T>,
+  CUDACARDS_EXPECT_RUNS(dense_forward(data.p, kTypeOf<T>, kTypeOf<Dst>,
                                       {.src = src.data(),
                                        .weights = weights.data(),
                                        .bias = extras.bias == Operand::kPresent ? bias.data() : nullptr,
@@ -62,13 +64,13 @@ Bounded reference(const DenseData<T>& data, const Extras& extras) {
   return result;
 }
 
-template <class T>
+template <class T, class Dst = T>
 void expect_exact(const DenseProblem& problem, const Extras& extras) {
   const DenseData<T> data(problem, Numbers::kIntegers);
-  const Bytes actual = in_every_order([&] { return forward_on_device(data, extras); });
+  const Bytes actual = in_every_order([&] { return forward_on_device<T, Dst>(data, extras); });
   const Bounded expected = reference(data, extras);
   EXPECT_TRUE(trusted(expected.value));
-  EXPECT_TRUE(exact(values_of<T>(actual), expected.value, kTypeOf<T>)) << name_of(kTypeOf<T>);
+  EXPECT_TRUE(exact(values_of<Dst>(actual), expected.value, kTypeOf<Dst>)) << name_of(kTypeOf<T>);
 }
 
 class DenseForward : public KernelTest, public ::testing::WithParamInterface<DenseCase> {};
@@ -76,6 +78,8 @@ class DenseForward : public KernelTest, public ::testing::WithParamInterface<Den
 TEST_P(DenseForward, IsExactOnIntegers) {
   expect_exact<float>(problem_of(GetParam()), {});
   expect_exact<Bf16>(problem_of(GetParam()), {});
+  expect_exact<Bf16, float>(problem_of(GetParam()), {});
+  expect_exact<float>(in_tf32(problem_of(GetParam())), {});
 }
 
 constexpr Activation kNone = Activation::kNone, kRelu = Activation::kRelu, kRelu6 = Activation::kRelu6;
@@ -108,15 +112,17 @@ TEST_F(DenseForwardOperands, MayBeAbsent) {
     for (const int units : {24, 7}) {
       expect_exact<float>({.rows = 4, .in = 16, .units = units}, extras);
       expect_exact<Bf16>({.rows = 4, .in = 16, .units = units}, extras);
+      expect_exact<Bf16, float>({.rows = 4, .in = 16, .units = units}, extras);
     }
   }
 }
 
-template <class T>
+template <class T, class Dst = T>
 void expect_bounded(const DenseProblem& problem) {
-  const DenseData<T> data(problem, Numbers::kRandom);
+  DenseData<T> data(problem, Numbers::kRandom);
   double worst = 0;
-  EXPECT_TRUE(within_bound(values_of<T>(forward_on_device(data, {})), reference(data, {}), kTypeOf<T>, 1, &worst));
+  const Bytes actual = forward_on_device<T, Dst>(data, {});
+  EXPECT_TRUE(within_bound(values_of<Dst>(actual), reference(data, {}), kTypeOf<Dst>, 1, &worst));
   ::testing::Test::RecordProperty(std::string("worst_") + name_of(kTypeOf<T>), std::to_string(worst));
 }
 
@@ -124,12 +130,16 @@ TEST_F(DenseForwardOperands, StayWithinTheBoundOnRandomNumbers) {
   for (const MatmulPlan plan : {MatmulPlan{kFlat, 1}, MatmulPlan{kFlat, 3}, MatmulPlan{kLarge, 1}}) {
     expect_bounded<float>({.rows = 21, .in = 320, .units = 60, .activation = kRelu, .plan = plan});
     expect_bounded<Bf16>({.rows = 21, .in = 320, .units = 60, .activation = kRelu, .plan = plan});
+    expect_bounded<Bf16, float>({.rows = 21, .in = 320, .units = 60, .activation = kRelu, .plan = plan});
+    // Against products of rounded factors: fp32's would be far outside.
+    expect_bounded<float>(in_tf32({.rows = 21, .in = 320, .units = 60, .activation = kRelu, .plan = plan}));
   }
+  expect_bounded<float>(in_tf32({.rows = 21, .in = 39, .units = 7}));
 }
 
 template <class T>
-void expect_that_nan_stays() {
-  DenseData<T> data({.rows = 3, .in = 40, .units = 9, .activation = kRelu6}, Numbers::kIntegers);
+void expect_that_nan_stays(Factors factors = Factors::kExact) {
+  DenseData<T> data({.rows = 3, .in = 40, .units = 9, .activation = kRelu6, .factors = factors}, Numbers::kIntegers);
   data.src[40 + 17] = T(std::numeric_limits<float>::quiet_NaN());  // row 1
   const std::vector<float> dst = values_of<T>(forward_on_device(data, {}));
   for (std::size_t i = 0; i < dst.size(); ++i) EXPECT_EQ(std::isnan(dst[i]), i / 9 == 1) << i;
@@ -138,13 +148,14 @@ void expect_that_nan_stays() {
 TEST_F(DenseForwardOperands, KeepNanThroughTheActivation) {
   expect_that_nan_stays<float>();
   expect_that_nan_stays<Bf16>();
+  expect_that_nan_stays<float>(Factors::kTf32);
 }
 
 TEST_F(DenseForwardOperands, MayShareTheResidualsMemoryWithDst) {
   const DenseData<float> data({.rows = 33, .in = 24, .units = 36}, Numbers::kIntegers);
   DeviceArray<float> src(data.src), weights(data.weights), bias(data.bias), dst(data.residual);
   CUDACARDS_ASSERT_RUNS(dense_forward(
-      data.p, DType::kF32,
+      data.p, DType::kF32, DType::kF32,
       {.src = src.data(), .weights = weights.data(), .bias = bias.data(), .residual = dst.data(), .dst = dst.data()},
       nullptr));
   EXPECT_TRUE(exact(dst.read(), reference(data, {}).value, DType::kF32));
@@ -160,6 +171,8 @@ TEST_F(DenseForwardTraffic, IsWhatTheBytesNeed) {
       const DenseProblem problem{.rows = 128, .in = 192, .units = 128, .activation = kRelu, .plan = plan};
       forward_on_device(DenseData<float>(problem, Numbers::kIntegers), {});
       forward_on_device(DenseData<Bf16>(problem, Numbers::kIntegers), {});
+      forward_on_device<Bf16, float>(DenseData<Bf16>(problem, Numbers::kIntegers), {});
+      forward_on_device(DenseData<float>(in_tf32(problem), Numbers::kIntegers), {});
     }
   });
 }
@@ -185,11 +198,20 @@ TEST(DenseSupports, SaysNoWithTheReason) {
     EXPECT_THAT(dense_supports({.plan = MatmulPlan{kFlat, slices}}, DType::kF32).reason(), HasSubstr("65535"));
 }
 
+TEST(DenseForwardSupports, StoresWhatItMultipliesOrFp32) {
+  EXPECT_TRUE(dense_forward_supports({}, DType::kF32, DType::kF32));
+  EXPECT_TRUE(dense_forward_supports({}, DType::kBf16, DType::kBf16));
+  EXPECT_TRUE(dense_forward_supports({}, DType::kBf16, DType::kF32));
+  EXPECT_THAT(dense_forward_supports({}, DType::kF32, DType::kBf16).reason(), HasSubstr("from fp32 to bf16"));
+  EXPECT_THAT(dense_forward_supports({}, DType::kBf16, DType::kU8).reason(), HasSubstr("to uint8"));
+  EXPECT_THAT(dense_forward_supports({.rows = 0}, DType::kBf16, DType::kF32).reason(), HasSubstr("1 or more"));
+}
+
 TEST(DenseForwardLauncher, RefusesWhatItCannotUse) {
   alignas(16) float memory[8] = {};
   const DenseForwardArgs good{.src = memory, .weights = memory, .bias = memory, .residual = memory, .dst = memory};
   const auto reason = [](const DenseProblem& p, const DenseForwardArgs& args) {
-    return dense_forward(p, DType::kF32, args, nullptr).reason();
+    return dense_forward(p, DType::kF32, DType::kF32, args, nullptr).reason();
   };
   EXPECT_THAT(reason({.rows = 0}, good), HasSubstr("1 or more"));
   for (const auto member : {&DenseForwardArgs::src, &DenseForwardArgs::weights, &DenseForwardArgs::residual}) {

@@ -202,6 +202,7 @@ TEST(DenseWgradAdamLauncher, RefusesWhatItCannotUse) {
   args.clock = nullptr;
   EXPECT_THAT(reason(args), HasSubstr("must be given"));
   EXPECT_THAT(reason(good, {.options = {.kind = OptimizerKind::kSgd}}), HasSubstr("SGD"));
+  EXPECT_THAT(dense_wgrad_adam(in_tf32({}), DType::kF32, {}, good, nullptr).reason(), HasSubstr("no tf32"));
 }
 
 }  // namespace

@@ -308,5 +308,13 @@ TEST_F(SoftmaxLossRows, MemoryTrafficIsWhatTheBytesNeed) {
   });
 }
 
+TEST_F(SoftmaxLossRows, StartTheKernelThatIsMeantForTheirLength) {
+  for (const auto& [classes, kernel] : kKernelsOfRows) {
+    const SoftmaxLossProblem p{.batch = 1, .classes = classes};
+    expect_started(std::string("softmax_loss_") + kernel,
+                   [&] { on_device(p, std::vector<float>(static_cast<std::size_t>(classes), 0.5f), some_labels(p)); });
+  }
+}
+
 }  // namespace
 }  // namespace cudacards::testing

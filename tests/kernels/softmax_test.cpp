@@ -210,5 +210,15 @@ TEST_F(SoftmaxRows, MemoryTrafficIsWhatTheBytesNeed) {
   });
 }
 
+TEST_F(SoftmaxRows, StartTheKernelThatIsMeantForTheirLength) {
+  for (const auto& [classes, kernel] : kKernelsOfRows) {
+    const SoftmaxProblem p{.rows = 1, .classes = classes};
+    const std::vector<float> values(static_cast<std::size_t>(classes), 0.5f);
+    expect_started(std::string("softmax_") + kernel, [&] { softmax_on_device(p, values); });
+    expect_started(std::string("softmax_backward_") + kernel,
+                   [&] { backward_on_device(p, values, values, GradMode::kOverwrite, values); });
+  }
+}
+
 }  // namespace
 }  // namespace cudacards::testing

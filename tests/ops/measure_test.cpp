@@ -7,6 +7,9 @@
 
 #include <algorithm>
 
+#include "host/ops/folded_conv2d.h"
+#include "host/ops/precision.h"
+#include "host/runtime/threads.h"
 #include "tests/ops/implementations.h"
 #include "tests/support/planted_dense.h"
 
@@ -140,6 +143,50 @@ TEST_P(MeasureEverything, RefusesNobodyWhoIsRight) {
     }
   }
   RecordProperty("compared", compared);
+}
+
+/// Weights and bias are made of what is drawn, and rounded to what is multiplied: the bound knows.
+TEST(MeasureFolded, RefusesNobodyWhoIsRight) {
+  const Conv2dOptions kinds[] = {{.filters = 8, .kernel = 3, .stride = 2, .bias = true},
+                                 {.filters = 24, .kernel = 1, .bias = false},
+                                 {.filters = 16, .kernel = 3, .groups = 16, .bias = false}};
+  int compared = 0;
+  for (Device* device : all_devices()) {
+    for (const Conv2dOptions& kind : kinds) {
+      const FoldedConv2d operation(Conv2d(kind), BatchNorm(0.9f, 1e-3f, Activation::kRelu6));
+      for (const Precision precision : {Precision::kF32, Precision::kTf32, Precision::kBf16}) {
+        if (precision != on_device(precision, device->kind())) continue;
+        for (const bool training : {false, true}) {
+          Problem problem = problem_of(operation, {3, 6, 7, 16}, training);
+          problem.src[0].type = problem.dst.type = storage_of(precision);
+          problem.diff_parameters_wanted = false;  // frozen
+          problem.tf32 = precision == Precision::kTf32;
+          problem.threads = threads();
+          problem.target = device->target();
+          const CaseScope scope(operation.options_text() + " " + name_of(precision));
+          const auto candidates = supporting(operation, problem, device->kind());
+          if (candidates.size() < 2) continue;
+          const TuningEntry entry =
+              measure_candidates(*device, operation, problem, candidates, {.repetitions = 1, .budget_seconds = 0});
+          for (const CandidateResult& candidate : entry.candidates)
+            EXPECT_EQ(candidate.refusal, "") << candidate.implementation;
+          compared += static_cast<int>(candidates.size()) - 1;
+        }
+      }
+    }
+  }
+  EXPECT_GT(compared, 0);
+}
+
+TEST(MeasureFolded, IsFiledApartFromTheConvolutionAlone) {
+  const Conv2d conv({.filters = 8, .kernel = 3, .bias = true, .activation = Activation::kRelu});
+  const FoldedConv2d folded(Conv2d({.filters = 8, .kernel = 3, .bias = true}),
+                            BatchNorm(0.9f, 1e-3f, Activation::kRelu));
+  const Problem problem = problem_of(folded, {3, 6, 7, 16}, false);
+  EXPECT_NE(problem_key(folded, problem), problem_key(conv, problem));
+  EXPECT_NE(problem_key(folded, problem), problem_key(FoldedConv2d(Conv2d({.filters = 8, .kernel = 3, .bias = false}),
+                                                                   BatchNorm(0.9f, 1e-3f, Activation::kRelu)),
+                                                      problem));
 }
 
 INSTANTIATE_TEST_SUITE_P(Ops, MeasureEverything, ::testing::ValuesIn(op_families()),

@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstring>
 
 #include "host/runtime/device_buffer.h"
 #include "host/runtime/error.h"
+#include "host/runtime/upload_queue.h"
 #include "kernels/table.h"
 #include "tests/support/error_text.h"
 #include "tests/support/tested_device.h"
@@ -34,6 +36,35 @@ TEST_P(EveryDevice, CopiesAndFills) {
   EXPECT_EQ(read(b), values);
   device_.fill(b.data(), 0, 8);
   EXPECT_EQ(read(b), (std::array{0, 0, 3, 4}));
+}
+
+TEST_P(EveryDevice, UploadsBesideItsWorkAndWaitsWhereItIsTold) {
+  const std::array<int, 4> old = {1, 2, 3, 4}, values = {5, 6, 7, 8};
+  DeviceBuffer buffer(device_, sizeof old, "a buffer");
+  PinnedBuffer pinned(device_, sizeof values, "values on their way");
+  device_.upload(buffer.data(), old.data(), sizeof old);
+  std::memcpy(pinned.data(), values.data(), sizeof values);
+  const auto uploads = make_upload_queue(device_);
+  const auto work = device_.make_event(), sent = uploads->make_event();
+  uploads->wait_for(*work);  // nothing was recorded
+  work->record();
+  uploads->wait_for(*work);
+  uploads->upload(buffer.data(), pinned.data(), sizeof values);
+  sent->record();
+  if (device_.kind() != DeviceKind::kCuda) {
+    EXPECT_EQ(read(buffer), old) << "nobody has waited for it";
+  }
+  uploads->join();
+  EXPECT_EQ(read(buffer), values);
+  // Who waits for the event may use the pinned memory again.
+  sent->wait();
+  pinned.as<int>()[0] = 9;
+  uploads->upload(buffer.data(), pinned.data(), sizeof values);
+  sent->record();
+  sent->wait();
+  pinned.as<int>()[0] = 10;
+  uploads->join();
+  EXPECT_EQ(read(buffer), (std::array{9, 6, 7, 8}));
 }
 
 TEST_P(EveryDevice, CapturedWorkIsDoneWhenItIsRunAndReadsTheHostThen) {

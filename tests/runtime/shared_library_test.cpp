@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -91,6 +92,35 @@ TEST(CudaFolders, AreWhereToolkitsAndPythonsWheelsPutTheirLibraries) {
   EXPECT_EQ(usual_cuda_folders().front(), toolkit.string());
   EXPECT_THAT(usual_cuda_folders(), Contains(wheel.string()));
   EXPECT_THAT(usual_cuda_folders(), testing::Not(Contains(HasSubstr("missing"))));
+}
+
+TEST(CudaFolders, AreThoseOfThePythonThatIsInUseWithoutBeingActivated) {
+  const TemporaryFolder root;
+  const auto environment = [&](const std::string& name) {
+    const fs::path wheel = root.path() / name / "lib/python3.12/site-packages/nvidia/cudnn/lib";
+    fs::create_directories(wheel);
+    fs::create_directories(root.path() / name / "bin");
+    std::ofstream(root.path() / name / "bin/python3") << "an interpreter";
+    return wheel.string();
+  };
+  const std::string first = environment("first"), second = environment("second");
+  const ScopedVariable active("VIRTUAL_ENV", "");
+  fs::create_directories(root.path() / "empty");
+  const ScopedVariable path("PATH", (root.path() / "empty").string() + ":" + (root.path() / "first/bin").string() +
+                                        "::" + (root.path() / "second/bin").string());
+  EXPECT_THAT(usual_cuda_folders(), Contains(first));
+  EXPECT_THAT(usual_cuda_folders(), testing::Not(Contains(second)));
+}
+
+TEST(CudaFolders, AreNamedOnce) {
+  const TemporaryFolder root;
+  const fs::path wheel = root.path() / "venv/lib/python3.12/site-packages/nvidia/cudnn/lib";
+  fs::create_directories(wheel);
+  fs::create_directories(root.path() / "venv/bin");
+  std::ofstream(root.path() / "venv/bin/python3") << "an interpreter";
+  const ScopedVariable active("VIRTUAL_ENV", (root.path() / "venv").string());
+  const ScopedVariable path("PATH", (root.path() / "venv/bin").string());
+  EXPECT_EQ(std::ranges::count(usual_cuda_folders(), wheel.string()), 1);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ Problem OpCase::problem() const {
   p.diff_parameters_wanted = true;
   p.node = 7;
   p.threads = threads();
+  p.tf32 = factors == Factors::kTf32;
   p.target = device->target();
   return p;
 }

@@ -8,6 +8,7 @@
 
 #include "host/ops/ops.h"
 #include "host/runtime/device.h"
+#include "kernels/base/factors.h"
 
 namespace cudacards::testing {
 
@@ -17,6 +18,7 @@ struct OpCase {
   DType type = DType::kF32;                  // of the sources
   DType dst_type = DType::kF32;              // differs for a model's scores, which are fp32 in every precision
   GradMode diff_src = GradMode::kOverwrite;  // kIgnore: a model's first layer, nothing below wants a gradient
+  Factors factors = Factors::kExact;         // of fp32
   Device* device = &cpu_device();            // where it is run
   std::string description = {};              // unique, readable: "conv2d 8 of 3x3 ... relu (2, 9, 9, 3) bf16"
 
@@ -40,7 +42,7 @@ const std::vector<OpFamily>& op_families();
 std::string name_of(OpFamily family);
 
 /// Models' layers at a small size (fused as a plan does and unfused) and edge shapes, each in fp32, bf16 and bf16 ->
-/// fp32.
+/// fp32; convolutions and dense layers in tf32 too.
 std::vector<OpCase> cases_of(OpFamily family);
 /// `count` random convolutions with stride, padding, groups, activation and pool; the same ones each time.
 std::vector<OpCase> generated_convolutions(int count);

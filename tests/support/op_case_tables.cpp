@@ -26,18 +26,21 @@ OpFamily family_of(const Operation& op) {
   return OpFamily::kActivation;
 }
 
-OpCase make_case(Op op, std::vector<Shape> src, DType type, DType dst_type, GradMode diff_src = GradMode::kOverwrite) {
+OpCase make_case(Op op, std::vector<Shape> src, DType type, DType dst_type, GradMode diff_src = GradMode::kOverwrite,
+                 Factors factors = Factors::kExact) {
   std::string description = name_of(family_of(*op));
   if (const std::string options = op->options_text(); !options.empty()) description += " " + options;
   for (const Shape& shape : src) description += " " + shape.to_string();
   description += fmt::format(" {}", name_of(type));
   if (dst_type != type) description += fmt::format(" to {}", name_of(dst_type));
   if (diff_src == GradMode::kIgnore) description += " first layer";
+  if (factors == Factors::kTf32) description += " in tf32";
   return {.operation = std::move(op),
           .src = std::move(src),
           .type = type,
           .dst_type = dst_type,
           .diff_src = diff_src,
+          .factors = factors,
           .description = std::move(description)};
 }
 
@@ -50,6 +53,8 @@ struct Table {
     push(make_case(op, src, DType::kF32, DType::kF32));
     push(make_case(op, src, DType::kBf16, DType::kBf16));
     push(make_case(op, src, DType::kBf16, DType::kF32));
+    if (family == OpFamily::kConv2d || family == OpFamily::kDense)
+      push(make_case(op, src, DType::kF32, DType::kF32, GradMode::kOverwrite, Factors::kTf32));
     const bool reads_pictures = family == OpFamily::kConv2d && src[0][3] <= 3;
     if (!reads_pictures) return;
     for (const DType type : {DType::kF32, DType::kBf16}) push(make_case(op, src, type, type, GradMode::kIgnore));
@@ -112,6 +117,8 @@ void add_conv2d_edges(Table& t) {
         {{2, 17, 17, 3}});
   t.add(conv({.filters = 10, .kernel = 3, .groups = 10, .activation = Activation::kRelu}, Pool2dOptions{}),
         {{2, 6, 6, 10}});
+  t.add(conv({.filters = 2, .kernel = 3, .activation = Activation::kRelu}, Pool2dOptions{.window = {17, 16}}),
+        {{1, 17, 32, 1}});  // a winner takes more than a byte
 }
 
 // Blocks of the vectorised implementation: 3 rows x 8 units and slabs of 512 forward, 8 x 48 and slabs of 240 backward,
@@ -150,6 +157,8 @@ void add_edges(Table& t) {
     t.add(make<MaxPool2d>(Pool2dOptions{.window = {3, 1}, .stride = Extent2d{1, 2}}), {shape});
     t.add(make<MaxPool2d>(Pool2dOptions{.window = 2, .stride = 3}), {shape});
   }
+  // A window whose winner takes more than a byte.
+  t.add(make<MaxPool2d>(Pool2dOptions{.window = {17, 16}, .stride = Extent2d{1, 2}}), {{1, 18, 18, 2}});
   for (const Shape& shape : vectors) t.add(make<Softmax>(), {shape});
   t.add(make<Softmax>(), {{2, 3, 2, 10}});
 }

@@ -18,11 +18,14 @@ float draw(Fill fill, std::uint32_t seed, std::uint32_t tensor, std::size_t i) {
   return kIntegers[word % 8];
 }
 
-std::vector<float> drawn(Fill fill, std::uint32_t seed, std::uint32_t tensor, const Shape& shape, DType type) {
+/// What the case can store, and multiply.
+std::vector<float> drawn(Fill fill, std::uint32_t seed, std::uint32_t tensor, const Shape& shape, const OpCase& c) {
   std::vector<float> values(static_cast<std::size_t>(shape.elements()));
   for (std::size_t i = 0; i < values.size(); ++i) {
     const float x = draw(fill, seed, tensor, i);
-    values[i] = type == DType::kBf16 ? static_cast<float>(Bf16(x)) : x;
+    values[i] = c.type == DType::kBf16        ? static_cast<float>(Bf16(x))
+                : c.factors == Factors::kTf32 ? rounded_to_tf32(x)
+                                              : x;
   }
   return values;
 }
@@ -30,16 +33,16 @@ std::vector<float> drawn(Fill fill, std::uint32_t seed, std::uint32_t tensor, co
 OpInputs inputs_of(const OpCase& c, Fill fill, std::uint32_t seed) {
   OpInputs inputs;
   std::uint32_t tensor = 0;
-  for (const Shape& shape : c.src) inputs.src.push_back(drawn(fill, seed, tensor++, shape, c.type));
+  for (const Shape& shape : c.src) inputs.src.push_back(drawn(fill, seed, tensor++, shape, c));
   for (const auto& spec : c.operation->parameters(c.src)) {
-    auto values = drawn(fill, seed, tensor++, spec.shape, c.type);
+    auto values = drawn(fill, seed, tensor++, spec.shape, c);
     if (spec.name == "gamma" || spec.name == "variance") {
       for (float& x : values) x = std::abs(x) + 0.5f;
     }
     inputs.parameters.push_back(std::move(values));
   }
   // As the sources, also where dst is fp32: what an implementation multiplies may be bf16.
-  inputs.diff_dst = drawn(fill, seed, tensor, c.dst(), c.type);
+  inputs.diff_dst = drawn(fill, seed, tensor, c.dst(), c);
   return inputs;
 }
 

@@ -1,8 +1,11 @@
 """Tests of the GPU suite's own machinery: results are merged, what is cut off or fails is kept, outputs are read."""
 
+import argparse
 import json
+import os
 import pathlib
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -10,7 +13,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-from gpu_suite_parts import bench, counters, record as recording, tables, tests, train  # noqa: E402
+from gpu_suite_parts import bench, counters, machine, record as recording, repeat, runs, tables, tests, train  # noqa: E402
 from gpu_suite_parts.record import Output, Record, run_for, summary_status  # noqa: E402
 
 MACHINE = {"kind": "cuda", "name": "NVIDIA H100 80GB HBM3"}
@@ -95,6 +98,58 @@ class RecordTest(Folder):
         self.assertTrue(output.cut_off)
         self.assertLess(output.seconds, 30)
 
+    def test_what_a_running_program_found_is_in_the_file_before_it_ends(self):
+        self.addCleanup(setattr, recording, "LOOK", recording.LOOK)
+        recording.LOOK = 0.1
+        record = Record.open(self.folder, MACHINE, "abc")
+        seen = []
+
+        def parse(found):
+            seen.append(Record.read(record.path)["parts"]["peers"]["steps"].get("x", {}))
+            return {"lines": found.text.count("\n")}
+
+        with record.part("peers", 60) as steps:
+            step = steps.run("x", ["sh", "-c", "echo one; sleep 0.6; echo two"], parse=parse)
+        self.assertEqual((step["status"], step["lines"]), ("ok", 2))
+        self.assertIn(("running", 1), [(at.get("status"), at.get("lines")) for at in seen])
+
+    def test_a_look_at_half_written_results_is_no_failure(self):
+        record = Record.open(self.folder, MACHINE, "abc")
+        with record.part("peers", 60) as steps:
+            step = steps.run("x", ["sh", "-c", "sleep 0.2; echo '{}'"], parse=lambda found: json.loads(found.text))
+        self.assertEqual(step["status"], "ok")
+
+    def test_interrupted_suite_keeps_what_was_found_and_ends_what_runs(self):
+        script = f"""
+import sys, pathlib
+sys.path.insert(0, {str(ROOT / 'tools')!r})
+from gpu_suite_parts import record
+record.LOOK = 0.1
+record.leave_when_asked()
+kept = record.Record.open({str(self.folder)!r}, {MACHINE!r}, "abc")
+try:
+    with kept.part("tests", 60) as steps:
+        steps.keep("first", {{"status": "ok"}})
+        steps.run("second", ["sh", "-c", "echo $$; exec sleep 300"], parse=lambda output: {{"pid": int(output.text)}})
+except record.Interrupted as reason:
+    print(reason)
+"""
+        process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        deadline = time.monotonic() + 30
+        pid = None
+        while pid is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+            for path in self.folder.glob("*.json"):
+                pid = Record.read(path)["parts"].get("tests", {}).get("steps", {}).get("second", {}).get("pid")
+        process.terminate()
+        said, _ = process.communicate(timeout=30)
+        self.assertEqual(said, "SIGTERM\n")
+        part = Record.read(next(self.folder.glob("*.json")))["parts"]["tests"]
+        self.assertEqual((part["status"], part["steps"]["first"]["status"]), ("partial", "ok"))
+        self.assertEqual(part["steps"]["suite"]["reason"], "interrupted by SIGTERM")
+        with self.assertRaises(ProcessLookupError):
+            os.kill(pid, 0)
+
     def test_worst_step_decides(self):
         for statuses, expected in ((["ok", "skipped"], "ok"), (["ok", "partial"], "partial"), (["partial", "failed"], "failed"),
                                    (["skipped"], "skipped"), ([], "skipped")):
@@ -103,6 +158,11 @@ class RecordTest(Folder):
 
 def output(text, code=0, cut_off=False):
     return Output(code, text, 1.0, cut_off)
+
+
+class PrintedObject(unittest.TestCase):
+    def test_is_the_last_one_whatever_is_noted_around_it(self):
+        self.assertEqual(output('a note\n{"a": 1}\n{"a": 2}\nanother {note}\n').object(), {"a": 2})
 
 
 class GoogleTestOutput(unittest.TestCase):
@@ -127,7 +187,9 @@ x.cpp:1: Failure
 
     def test_cut_off_counts_what_was_done(self):
         result = tests.gtest_results(output("[ RUN      ] A.One\n[       OK ] A.One (3 ms)\n[ RUN      ] A.Two\n", -15, True))
-        self.assertEqual((result["passed"], result.get("status")), (1, None))
+        self.assertEqual((result["passed"], result.get("status"), result["running"]), (1, None, "A.Two"))
+        between = tests.gtest_results(output("[ RUN      ] A.One\n[       OK ] A.One (3 ms)\n", -15, True))
+        self.assertNotIn("running", between)
 
     def test_one_of_each_suite_leaves_out_what_takes_long(self):
         names = ["X/A.RandomBig/0", "X/A.Small/0", "X/A.Small/1", "B.One", "B.Two"]
@@ -180,6 +242,40 @@ class BenchmarkOutput(Folder):
         self.assertIn("dst[0]", result["text"])
 
 
+class Libraries(Folder):
+    """Where Python's packages put cuDNN and cuBLAS."""
+
+    def setUp(self):
+        super().setUp()
+        before = os.environ.pop(machine.FOLDERS, None)
+        self.addCleanup(lambda: os.environ.pop(machine.FOLDERS, None) if before is None else os.environ.update({machine.FOLDERS: before}))
+
+    def python(self):
+        """Stands for an interpreter whose packages are in a folder of ours."""
+        packages = self.folder / "lib/python3.12/site-packages"
+        (packages / "nvidia/cudnn/lib").mkdir(parents=True)
+        (packages / "nvidia/cu13/lib").mkdir(parents=True)
+        (packages / "nvidia/cu13/include").mkdir()
+        python = self.folder / "python3"
+        python.write_text(f"#!/bin/sh\necho {packages}\necho {packages}\n", encoding="utf-8")
+        python.chmod(0o755)
+        return python, packages
+
+    def test_are_named_to_the_programs(self):
+        python, packages = self.python()
+        machine.libraries_of_python(python)
+        self.assertEqual(os.environ[machine.FOLDERS], f"{packages}/nvidia/cu13/lib:{packages}/nvidia/cudnn/lib")
+
+    def test_a_persons_own_choice_stays(self):
+        os.environ[machine.FOLDERS] = "/own"
+        machine.libraries_of_python(self.python()[0])
+        self.assertEqual(os.environ[machine.FOLDERS], "/own")
+
+    def test_an_interpreter_that_is_not_there_names_none(self):
+        machine.libraries_of_python(self.folder / "none")
+        self.assertFalse(os.environ.get(machine.FOLDERS))
+
+
 class CounterOutput(unittest.TestCase):
     def test_kernels_are_matched_whatever_compilers_call_them(self):
         names = [name for pair in counters.METRICS.values() for name in pair if name]
@@ -197,14 +293,14 @@ class TrainOutput(Folder):
     def test_time_per_epoch_leaves_the_first_out(self):
         lines = [{"epoch": i + 1, "seconds": seconds, "images_per_second": 100, "val_accuracy": 0.1 * i} for i, seconds in enumerate([9, 2, 3, 4])]
         (self.folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
-        result = train.read_epochs(self.folder)(None)
+        result = runs.read_epochs(self.folder)(None)
         self.assertEqual((result["seconds_per_epoch"], result["first_epoch_seconds"], result["epochs"]), (3, 9, 4))
         self.assertAlmostEqual(result["best_val_accuracy"], 0.3)
 
     def write_checkpoint(self, name, out, value, tensor="w"):
         header = json.dumps({"__metadata__": {"config": out}, tensor: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
         (self.folder / name).write_bytes(struct.pack("<Q", len(header)) + header + struct.pack("<f", value))
-        return train.sha256(self.folder / name)
+        return runs.sha256(self.folder / name)
 
     def test_hash_is_of_the_tensors_alone(self):
         one = self.write_checkpoint("a", "runs/a", 1)
@@ -213,7 +309,88 @@ class TrainOutput(Folder):
         self.assertNotEqual(one, self.write_checkpoint("d", "runs/a", 1, tensor="v"))
 
     def test_no_epoch_is_a_failure(self):
-        self.assertEqual(train.read_epochs(self.folder)(None)["status"], "failed")
+        self.assertEqual(runs.read_epochs(self.folder)(None)["status"], "failed")
+
+
+class FakeSteps:
+    """Answers for programs: what each command's words ask for."""
+
+    def __init__(self, folder, answer):
+        self.folder, self.answer, self.kept = folder, answer, {}
+
+    def run(self, name, command, limit=None, parse=None):  # pylint: disable=unused-argument
+        self.kept[name] = {"status": "ok", **self.answer(list(map(str, command)))}
+        return self.kept[name]
+
+    def keep(self, name, step):
+        self.kept[name] = step
+
+    def skip(self, name, reason):
+        self.keep(name, {"status": "skipped", "reason": reason})
+
+
+class Capture(Folder):
+    PROGRAMS = {"step": "step", "cudacards": "cudacards"}
+    OPTIONS = argparse.Namespace(device="cuda", tiny=False)
+
+    def captured(self, family, answer):
+        steps = FakeSteps(self.folder, answer)
+        self.is_there = repeat.capture(steps, self.PROGRAMS, self.OPTIONS, family, "bf16")
+        return steps.kept.get(f"capture, {family}, bf16")
+
+    @staticmethod
+    def losses(last, implementation="cudnn"):
+        return {"first_loss": 4.0, "last_loss": last, "implementations": {"conv2d": implementation, "pool": "hand:pool"}}
+
+    def test_graph_and_calls_must_give_the_same_loss(self):
+        same = self.captured("vendor", lambda words: self.losses(3.5))
+        self.assertEqual((same["status"], same["nodes_of_the_vendor"]), ("ok", ["conv2d"]))
+        other = self.captured("vendor", lambda words: self.losses(3.5 if "--calls" in words else 3.25))
+        self.assertEqual(other["status"], "failed")
+        self.assertIn("3.25", other["text"])
+
+    def test_without_the_vendors_library_there_is_nothing_to_capture(self):
+        self.assertEqual(self.captured("vendor", lambda words: self.losses(3.5, "hand:conv2d"))["status"], "skipped")
+        self.assertFalse(self.is_there)
+        self.assertEqual(self.captured("hand", lambda words: self.losses(3.5, "hand:conv2d"))["status"], "ok")
+        self.assertTrue(self.is_there)
+
+    def test_a_step_that_fails_is_no_capture(self):
+        self.assertIsNone(self.captured("hand", lambda words: {**self.losses(3.5), "status": "failed"}))
+
+
+class Repeat(Folder):
+    """Runs whose checkpoints are given."""
+
+    def repeated(self, values):
+        def run_program(words):
+            run = pathlib.Path(words[words.index("--out") + 1])
+            run.mkdir()
+            name = run.name.split()[0]
+            header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+            (run / "last.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + struct.pack("<f", values[name]))
+            return {}
+        steps = FakeSteps(self.folder, run_program)
+        repeat.repeat(steps, runs.Runs(steps, Capture.PROGRAMS, Capture.OPTIONS, self.folder), "hand")
+        return steps.kept["repeat hand"]
+
+    def test_same_seed_same_bytes_and_other_seed_others(self):
+        self.assertEqual(self.repeated({"once": 1, "twice": 1, "other": 2})["status"], "ok")
+
+    def test_other_bytes_fail(self):
+        self.assertIn("different bytes", self.repeated({"once": 1, "twice": 3, "other": 2})["text"])
+
+    def test_a_seed_without_effect_fails(self):
+        self.assertIn("another seed", self.repeated({"once": 1, "twice": 1, "other": 1})["text"])
+
+
+class TrainingData(unittest.TestCase):
+    def test_a_persons_pictures_are_trained_on_as_the_preset_says(self):
+        def size(**options):
+            return train.size_of_run(argparse.Namespace(**{"tiny": False, "data": None, "image_size": None, **options}))
+        self.assertEqual(size(data="/cards", image_size=128), ["--image-size", "128"])
+        self.assertEqual(size(), ["--epochs", "20"])
+        self.assertEqual(size(tiny=True, data="/cards"), ["--epochs", "1"])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class ChoicesTest : public ::testing::Test {
 
   RunConfig config(const std::string& name, Tune tune = Tune::kOn) {
     RunConfig c = small_.config("mlp", name);
-    c.precision = DType::kF32;
+    c.precision = Precision::kF32;
     c.tune = tune;
     return c;
   }

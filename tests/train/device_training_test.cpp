@@ -10,6 +10,7 @@
 
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
+#include "host/train/picture_feed.h"
 #include "host/train/predict.h"
 #include "host/train/trainer.h"
 #include "host/train/training_memory.h"
@@ -36,7 +37,7 @@ class DeviceTraining : public ::testing::Test {
     if (testing::tested_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
   }
 
-  RunConfig config(const std::string& arch, const std::string& name, DType precision = DType::kF32) const {
+  RunConfig config(const std::string& arch, const std::string& name, Precision precision = Precision::kF32) const {
     RunConfig config = small_.config(arch, name);
     config.precision = precision;
     config.device = testing::tested_device()->kind();
@@ -62,23 +63,23 @@ class DeviceTraining : public ::testing::Test {
 
 TEST_F(DeviceTraining, LossesAreTheCpus) {
   for (const std::string arch : {"mlp", "cnn"}) {
-    for (const DType precision : {DType::kF32, DType::kBf16}) {
+    for (const Precision precision : {Precision::kF32, Precision::kTf32, Precision::kBf16}) {
       const std::string name = fmt::format("{}-{}", arch, name_of(precision));
       const std::uint64_t steps = arch == "cnn" ? 2 : 4;
       const RunningMetrics device = running(train_steps(config(arch, name, precision), steps));
-      RunConfig on_cpu = config(arch, name + "-cpu", precision);
+      RunConfig on_cpu = config(arch, name + "-cpu", on_device(precision, DeviceKind::kCpu));
       on_cpu.device = DeviceKind::kCpu;
       const RunningMetrics cpu = running(train_steps(on_cpu, steps));
       EXPECT_EQ(device.rows, cpu.rows);
       // From the same parameters; errors of one step feed the next.
-      const double tolerance = precision == DType::kBf16 ? 2e-2 : 2e-4;
+      const double tolerance = precision == Precision::kBf16 ? 2e-2 : precision == Precision::kTf32 ? 5e-3 : 2e-4;
       EXPECT_NEAR(device.loss_sum / cpu.loss_sum, 1, tolerance) << name;
     }
   }
 }
 
 TEST_F(DeviceTraining, RepeatsAndResumesByteForByte) {
-  for (const DType precision : {DType::kF32, DType::kBf16}) {
+  for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
     const auto named = [&](const char* name) {
       return config("mlp", fmt::format("{}-{}", name, name_of(precision)), precision);
     };
@@ -97,10 +98,25 @@ TEST_F(DeviceTraining, StreamsPicturesThatDoNotFitAndLearnsTheSame) {
   const RunConfig resident = config("mlp", "resident");
   const Graph graph = build_model("mlp", {.height = kSide, .width = kSide, .classes = 3});
   const std::size_t enough =
-      training_memory(graph, resident, resident.batch, testing::tested_device()->target()).total();
+      training_memory(graph, resident, 2 * PictureFeed::streamed(resident.batch), testing::tested_device()->target())
+          .total();
   const std::string all = train_steps(resident, 3).run;
   const std::string streamed = train_steps(config("mlp", "streamed"), 3, enough).run;
   EXPECT_EQ(hash_of_tensors(all + "/last.safetensors"), hash_of_tensors(streamed + "/last.safetensors"));
+}
+
+TEST_F(DeviceTraining, ValidatesTheSameWhereverThePicturesAre) {
+  const auto state_of = [&](const char* name, std::optional<std::int64_t> pictures) {
+    const RunConfig config = this->config("mlp", name);
+    const Graph graph = build_model("mlp", {.height = kSide, .width = kSide, .classes = 3});
+    std::optional<std::size_t> memory;
+    if (pictures) memory = training_memory(graph, config, *pictures, testing::tested_device()->target()).total();
+    return read_checkpoint(train({.config = config, .quiet = true, .memory = memory}).run + "/last.safetensors").state;
+  };
+  const std::int64_t batch = PictureFeed::streamed(4);
+  const TrainState resident = state_of("valid-resident", {});
+  EXPECT_EQ(state_of("valid-streamed", 30 + batch), resident) << "the 30 for training fit, not the 12 for validation";
+  EXPECT_EQ(state_of("all-streamed", 2 * batch), resident);
 }
 
 TEST_F(DeviceTraining, WithoutMemoryNamesNeedHaveTheLargestTensorsAndTheBatch) {

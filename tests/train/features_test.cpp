@@ -98,7 +98,7 @@ class FeatureRun : public ::testing::Test {
 };
 
 TEST_F(FeatureRun, LearnsAndItsBestIsTheWholeNetwork) {
-  for (const DType precision : {DType::kF32, DType::kBf16}) {
+  for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
     RunConfig c = config(fmt::format("run-{}", name_of(precision)));
     c.epochs = 10;
     c.precision = precision;
@@ -107,7 +107,7 @@ TEST_F(FeatureRun, LearnsAndItsBestIsTheWholeNetwork) {
     const Checkpoint best = read_checkpoint(result.run + "/best.safetensors");
     Model model = Model::load(result.run + "/best.safetensors", {.batch = 8});
     const EvalReport report = evaluate(model, small_.data(), "valid");
-    EXPECT_NEAR(report.loss, best.state.best_val_loss, precision == DType::kBf16 ? 3e-2 : 1e-4);
+    EXPECT_NEAR(report.loss, best.state.best_val_loss, precision == Precision::kBf16 ? 3e-2 : 1e-4);
   }
 }
 
@@ -183,7 +183,7 @@ TEST_F(FeatureRun, TheKeyIsOfWeightsDataAndArithmeticAndOfNothingElse) {
   const std::vector<std::pair<const char*, Change>> other = {
       {"weights", [&](RunConfig& c) { c.weights = other_weights; }},
       {"size", [](RunConfig& c) { c.image_size = 40; }},
-      {"precision", [](RunConfig& c) { c.precision = DType::kBf16; }},
+      {"precision", [](RunConfig& c) { c.precision = Precision::kBf16; }},
       {"data", [&](RunConfig& c) { c.data_train = c.data + "/train", c.data_valid = c.data + "/train", c.data = ""; }},
       {"implementation", [](RunConfig& c) { c.impl = ImplChoice::kReference; }},
       {"threads", [](RunConfig& c) { c.threads = 1; }},
@@ -267,7 +267,7 @@ TEST_F(FeatureRun, TellsWhereANaNCameFrom) {
 
 TEST_F(FeatureRun, OnADeviceIsTheCpus) {
   if (testing::tested_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
-  for (const DType precision : {DType::kF32, DType::kBf16}) {
+  for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
     RunConfig device = config(fmt::format("device-{}", name_of(precision)));
     device.precision = precision;
     device.image_size = 16;
@@ -277,7 +277,7 @@ TEST_F(FeatureRun, OnADeviceIsTheCpus) {
     device.device = testing::tested_device()->kind();
     const TrainResult on_device = train({.config = device, .quiet = true}),
                       on_cpu = train({.config = cpu, .quiet = true});
-    const double tolerance = precision == DType::kBf16 ? 2e-2 : 2e-4;
+    const double tolerance = precision == Precision::kBf16 ? 2e-2 : 2e-4;
     EXPECT_NEAR(on_device.epochs[0].loss / on_cpu.epochs[0].loss, 1, tolerance);
     EXPECT_NEAR(on_device.epochs[0].val_loss / on_cpu.epochs[0].val_loss, 1, tolerance);
   }

@@ -67,7 +67,7 @@ class FineTuningRun : public ::testing::Test {
     config.epochs = 1;
     config.batch = 8;
     config.warmup_epochs = 0.5f;
-    config.precision = DType::kF32;
+    config.precision = Precision::kF32;
     return config;
   }
 
@@ -115,7 +115,7 @@ TEST_F(FineTuningRun, LearnsEverythingWithoutFreezing) {
 }
 
 TEST_F(FineTuningRun, AFrozenBackboneKeepsItsBytes) {
-  for (const DType precision : {DType::kF32, DType::kBf16}) {
+  for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
     RunConfig c = config(fmt::format("backbone-{}", name_of(precision)));
     c.freeze = {Freeze::Part::kBackbone};
     c.precision = precision;
@@ -227,7 +227,7 @@ class FineTuningOnADevice : public FineTuningRun {
     if (testing::tested_device() == nullptr) GTEST_SKIP() << "skipped: this build has no emulator";
     FineTuningRun::SetUp();
   }
-  RunConfig device_config(const std::string& name, DType precision) const {
+  RunConfig device_config(const std::string& name, Precision precision) const {
     RunConfig c = config(name);
     c.device = testing::tested_device()->kind();
     c.precision = precision;
@@ -238,7 +238,7 @@ class FineTuningOnADevice : public FineTuningRun {
 };
 
 TEST_F(FineTuningOnADevice, IsTheCpus) {
-  for (const DType precision : {DType::kF32, DType::kBf16}) {
+  for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
     for (const BatchNorms norms : {BatchNorms::kBatch, BatchNorms::kFrozen}) {
       RunConfig on_device = device_config(fmt::format("device-{}", runs_++), precision);
       on_device.batch_norms = norms;
@@ -250,7 +250,7 @@ TEST_F(FineTuningOnADevice, IsTheCpus) {
       const Tensors after = tensors_of(device), expected = tensors_of(cpu);
       EXPECT_EQ(changed(after), changed(expected)) << name_of(precision);
       EXPECT_NEAR(read_checkpoint(device).state.running.loss_sum / read_checkpoint(cpu).state.running.loss_sum, 1,
-                  precision == DType::kBf16 ? 2e-2 : 2e-4);
+                  precision == Precision::kBf16 ? 2e-2 : 2e-4);
       const std::vector<float>& average = after.at("average/top/bn/mean");
       EXPECT_EQ(average != before_.at("top/bn/mean"), norms == BatchNorms::kBatch);
       for (std::size_t i = 0; i < average.size(); ++i)
@@ -260,7 +260,7 @@ TEST_F(FineTuningOnADevice, IsTheCpus) {
 }
 
 TEST_F(FineTuningOnADevice, ContinuesByteForByteAfterAValidation) {
-  RunConfig whole = device_config("whole", DType::kF32), parts = device_config("parts", DType::kF32);
+  RunConfig whole = device_config("whole", Precision::kF32), parts = device_config("parts", Precision::kF32);
   for (RunConfig* c : {&whole, &parts}) {
     c->epochs = 2;
     c->batch = 16;

@@ -162,7 +162,7 @@ class RunFromWeights : public testing::Test {
   }
   RunConfig config(const std::string& run) const {
     RunConfig c = run_.config("mobilenetv2", run);
-    c.precision = DType::kF32;
+    c.precision = Precision::kF32;
     c.width = kWidth;
     c.weights = weights_;
     c.epochs = 1;

@@ -70,7 +70,7 @@ TEST(RunConfigToml, KeepsEveryFieldThroughTheFile) {
                     .blur_sigma = 8,
                     .erase_probability = 0.9f,
                     .erase_area = 0.15f};
-  config.precision = DType::kBf16;
+  config.precision = Precision::kBf16;
   config.impl = ImplChoice::kReference;
   config.threads = 5;
   config.seed = 1'234'567'890'123'456'789;
@@ -86,12 +86,22 @@ TEST(RunConfigToml, KeepsEveryFieldThroughTheFile) {
   EXPECT_EQ(again.weights, config.weights);
   EXPECT_EQ(again.optimizer.kind, OptimizerKind::kSgd);
   EXPECT_EQ(again.seed, config.seed);
-  EXPECT_EQ(again.precision, DType::kBf16);
+  EXPECT_EQ(again.precision, Precision::kBf16);
   EXPECT_EQ(again.augment.blur_sigma, 8);
   EXPECT_EQ(again.freeze, config.freeze);
   EXPECT_EQ(again.batch_norms, BatchNorms::kFrozen);
   EXPECT_EQ(again.bn_momentum, 0.875f);
   EXPECT_EQ(again.layer_decay, 0.75f);
+}
+
+TEST(RunConfigToml, KnowsTf32WhereTheDeviceDoes) {
+  RunConfig config;
+  config.precision = Precision::kTf32;
+  config.device = DeviceKind::kCuda;
+  EXPECT_EQ(run_config_from_toml(to_toml(config), "run.toml").precision, Precision::kTf32);
+  validate(config);
+  config.device = DeviceKind::kCpu;
+  EXPECT_THROW(validate(config), UsageError);
 }
 
 TEST(RunConfigToml, StartsFromThePresetThatTheFileNames) {
@@ -136,7 +146,7 @@ TEST(RunConfigPreset, NotebookIsKerasDefaultsWhateverWasSetBefore) {
   EXPECT_EQ(config.schedule, ScheduleKind::kConstant);
   EXPECT_EQ(config.batch, 32);
   EXPECT_EQ(config.epochs, 10);
-  EXPECT_EQ(config.precision, DType::kF32);
+  EXPECT_EQ(config.precision, Precision::kF32);
   EXPECT_EQ(config.seed, 1234u);
   EXPECT_EQ(config.label_smoothing, 0);
   EXPECT_EQ(config.optimizer.weight_decay, 0);

@@ -67,7 +67,7 @@ TEST_F(TrainerTest, LearnsClassesThatDifferInColour) {
 
 TEST_F(TrainerTest, TrainsInBf16) {
   RunConfig config = small_.config("cnn", "bf16");
-  config.precision = DType::kBf16;
+  config.precision = Precision::kBf16;
   config.epochs = 8;
   EXPECT_EQ(train_quietly(config).epochs.back().val_accuracy, 1.0);
 }

@@ -1,20 +1,11 @@
 """Operations and whole steps by themselves."""
 
 import json
-import os
-import pathlib
-import tempfile
-
-
-def temporary_file():
-    descriptor, path = tempfile.mkstemp(suffix=".json", prefix="cudacards-bench-")
-    os.close(descriptor)
-    return pathlib.Path(path)
 
 
 def google_rows(path):
     """Google Benchmark's file, also one that was cut off in the middle of its list."""
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
     if not text.strip():
         return {}, []
     try:
@@ -67,16 +58,16 @@ def read_operations(path):
             result.update(status="partial", reason=f"{len(late)} were not timed: out of time")
         elif not timed:
             result.update(status="failed", text=output.text[-2000:])
-        path.unlink()
         return result
     return parse
 
 
 def operations(steps, programs, options):
-    sizes = ["--batches", "2", "--image-size", "8", "--models", "mlp"] if options.tiny else ["--batches", "256,32,1"]
+    sizes = ["--batches", "2", "--image-size", "8", "--models", "mlp"] if options.tiny else \
+        ["--batches", "256,32,1", "--models", "cnn,mlp,mobilenetv2"]
     plan = [("bf16", 0.6), ("fp32", 0.95)]
     for precision, share in plan:
-        path = temporary_file()
+        path = steps.folder / f"operations-{precision}.json"
         seconds = steps.left() * share
         steps.run(f"operations {precision}",
                   [programs["bench_ops"], "--device", options.device, *sizes, "--precisions", precision, "--seconds", f"{seconds:.0f}",
@@ -102,13 +93,12 @@ def read_steps(path):
             result.update(status="failed", text="\n".join(f"{e['name']}: {e['text']}" for e in wrong) or output.text[-2000:])
         elif errors:
             result.update(status="partial", reason=f"{len(errors)} were not timed: out of time")
-        path.unlink()
         return result
     return parse
 
 
 def steps(steps_, programs, options):  # pylint: disable=redefined-outer-name
-    path = temporary_file()
+    path = steps_.folder / "steps.json"
     sizes = ["--batches", "2", "--image-size", "8", "--models", "mlp"] if options.tiny else ["--batches", "32,256,1"]
     steps_.run("whole steps",
                [programs["bench_step"], "--device", options.device, *sizes, "--seconds", f"{steps_.left() * 0.9:.0f}",

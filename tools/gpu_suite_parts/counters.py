@@ -8,8 +8,6 @@ import pathlib
 import re
 import shutil
 
-from .bench import temporary_file
-
 METRICS = {"global load": ("l1tex__t_requests_pipe_lsu_mem_global_op_ld.sum", "l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum"),
            "global store": ("l1tex__t_requests_pipe_lsu_mem_global_op_st.sum", "l1tex__t_sectors_pipe_lsu_mem_global_op_st.sum"),
            "shared load": (None, "l1tex__data_pipe_lsu_wavefronts_mem_shared_op_ld.sum"),
@@ -63,12 +61,10 @@ def emulated_counters(steps, programs):
         return json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else None
     if not programs.has("test_kernels_emulated"):
         return None
-    path = temporary_file()
+    path = steps.folder / "counters.json"
     steps.run("emulator", [programs["test_kernels_emulated"], f"--gtest_filter={FILTER}"],
               environment={"CUDACARDS_KERNEL_COUNTERS": str(path)}, limit=120)
-    text = path.read_text(encoding="utf-8")
-    path.unlink()
-    return json.loads(text) if text else None
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def against_the_emulator(steps, programs, options):

@@ -1,5 +1,6 @@
 """What the figures were measured on."""
 
+import glob
 import os
 import platform
 import shutil
@@ -9,6 +10,24 @@ from .programs import NoGpu
 from .record import run_for
 
 ASKED = ["name", "driver_version", "memory.total", "clocks.max.sm", "clocks.max.memory", "power.limit", "ecc.mode.current"]
+
+
+FOLDERS = "CUDACARDS_CUDA_LIBRARIES"
+
+
+def libraries_of_python(python):
+    """cuDNN and cuBLAS as PyTorch uses them, so that both are compared with the same: the program is told where they are, unless a
+    person has told it already."""
+    if os.environ.get(FOLDERS):
+        return
+    try:
+        done = subprocess.run([python, "-c", "import site, sysconfig\n"
+                                             "print(sysconfig.get_path('purelib'), *site.getsitepackages(), site.getusersitepackages(), sep='\\n')"],
+                              capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    packages = list(dict.fromkeys(done.stdout.splitlines()))
+    os.environ[FOLDERS] = ":".join(folder for package in packages for folder in sorted(glob.glob(f"{glob.escape(package)}/nvidia/*/lib")))
 
 
 def from_nvidia_smi():
@@ -34,7 +53,8 @@ def doctor(programs):
 def describe(programs, kind):
     text, found = doctor(programs)
     machine = {"kind": kind, "name": kind, "processor": found.get("processor", ""), "cores": len(os.sched_getaffinity(0)),
-               "system": f"{platform.system()} {platform.release()}", "doctor": text.splitlines()}
+               "system": f"{platform.system()} {platform.release()}", "doctor": text.splitlines(),
+               "cuda_libraries": os.environ.get(FOLDERS, "")}
     if kind != "cuda":
         return machine
     gpu = next((line for line in text.splitlines() if line.startswith("GPU")), "")

@@ -71,10 +71,10 @@ def training_lines(data):
     train = steps.get("train", {})
     if "seconds_per_epoch" not in train:
         return ""
-    accuracy = steps.get("evaluate", {}).get("test", {}).get("accuracy")
+    evaluated = steps.get("evaluate", {})
     return (f"training: {train['epochs']} epochs, {train['seconds_per_epoch']:.2f} s each (the first {train['first_epoch_seconds']:.2f} s), "
             f"{train['images_per_second']:.0f} img/s, best validation accuracy {train['best_val_accuracy']:.4f}"
-            + (f", test {accuracy:.4f}" if accuracy is not None else ""))
+            + (f", {evaluated['split']} {evaluated['accuracy']:.4f}" if "accuracy" in evaluated else ""))
 
 
 def text(data):

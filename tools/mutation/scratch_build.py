@@ -12,7 +12,7 @@ import subprocess
 
 from mutation.mutants import ROOT
 
-LIBRARY = "kernels/simt/emulator/libcudacards_emulated.so"
+LIBRARY = "libcudacards_emulated.so"
 TESTS = "tests/kernels/test_kernels_emulated"
 QUIET = {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": "1"}
 # Bytes of address space for a mutant's tests: one that allocates without end must not take the machine. Half of it is what

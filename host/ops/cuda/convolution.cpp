@@ -1,37 +1,23 @@
 #include "host/ops/cuda/convolution.h"
 
-#include "host/runtime/buffer.h"
-
 namespace cudacards::cuda {
 
 ConvolutionKernel::ConvolutionKernel(const Conv2d& conv, const Problem& problem)
     : DeviceKernel(problem),
       conv_(conv.problem(problem.src[0].shape)),
       activation_(conv.options.activation),
-      has_bias_(conv.options.bias) {}
-
-std::size_t ConvolutionKernel::masked_bytes() const {
-  if (!training_ || activation_ == Activation::kNone) return 0;
-  return align_up(static_cast<std::size_t>(conv_.dst_elements()) * size_of(type_));
-}
+      has_bias_(conv.options.bias),
+      front_(problem, activation_, type_) {}
 
 MemoryNeed ConvolutionKernel::memory() const {
-  return {.scratchpad = masked_bytes() + (training_ ? workspace() : 0),
+  return {.scratchpad = training_ ? front_.scratchpad_bytes() + workspace() : 0,
           .backward_reads_dst = activation_ != Activation::kNone};
 }
 
 void ConvolutionKernel::backward(const BackwardArgs& args) {
-  const Stream stream = args.device.stream;
-  const void* diff = args.diff_dst;
-  if (activation_ != Activation::kNone) {
-    const ActivationProblem mask = {.elements = conv_.dst_elements(), .activation = activation_};
-    require(kernels_.activation_backward(mask, type_, {args.dst, args.diff_dst, args.scratchpad, GradMode::kOverwrite},
-                                         stream, elementwise_tuning(arch_)),
-            "convolution, gradient of the activation");
-    diff = args.scratchpad;
-  }
+  const void* diff = front_.of(args.dst, args.diff_dst, args.scratchpad, args.device.stream);
   if (args.diff_parameters[0] != nullptr) {
-    void* workspace = static_cast<std::byte*>(args.scratchpad) + masked_bytes();
+    void* workspace = static_cast<std::byte*>(args.scratchpad) + front_.scratchpad_bytes();
     require(backward_weights(args, diff, workspace), "convolution, gradient of the weights");
   }
   if (args.diff_src_mode[0] != GradMode::kIgnore)

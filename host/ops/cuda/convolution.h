@@ -3,6 +3,7 @@
 // activation: that is computed first, into the scratchpad.
 
 #include "host/ops/cuda/device_kernel.h"
+#include "host/ops/cuda/front_gradient.h"
 #include "host/ops/ops.h"
 
 namespace cudacards::cuda {
@@ -30,7 +31,7 @@ class ConvolutionKernel : public DeviceKernel {
   const bool has_bias_;
 
  private:
-  std::size_t masked_bytes() const;
+  const FrontGradient front_;
 };
 
 /// No where a pool is behind the convolution: kernels that have none say so alike.

@@ -15,19 +15,18 @@ class MaxPoolKernel final : public DeviceKernel {
       : DeviceKernel(problem), pool_(pool.problem(problem.src[0].shape)) {}
 
   MemoryNeed memory() const override {
-    return {.workspace = training_ ? static_cast<std::size_t>(pool_.dst_elements()) : 0, .backward_reads_src = false};
+    return {.workspace = training_ ? static_cast<std::size_t>(pool_.argmax_bytes()) : 0, .backward_reads_src = false};
   }
 
   void forward(const ForwardArgs& args) override {
-    const MaxPoolForwardArgs forward = {args.src[0], args.dst, static_cast<std::uint8_t*>(args.workspace)};
+    const MaxPoolForwardArgs forward = {args.src[0], args.dst, args.workspace};
     require(kernels_.max_pool_forward(pool_, type_, forward, args.device.stream, pool_tuning(arch_)),
             "max pool, forward");
   }
 
   void backward(const BackwardArgs& args) override {
     if (args.diff_src_mode[0] == GradMode::kIgnore) return;
-    const MaxPoolBackwardArgs backward = {args.diff_dst, static_cast<const std::uint8_t*>(args.workspace),
-                                          args.diff_src[0], args.diff_src_mode[0]};
+    const MaxPoolBackwardArgs backward = {args.diff_dst, args.workspace, args.diff_src[0], args.diff_src_mode[0]};
     require(kernels_.max_pool_backward(pool_, type_, backward, args.device.stream, pool_tuning(arch_)),
             "max pool, backward");
   }

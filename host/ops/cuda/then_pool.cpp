@@ -38,17 +38,19 @@ class ThenPoolKernel final : public DeviceKernel {
   MemoryNeed memory() const override {
     MemoryNeed need = inner_need_;
     need.scratchpad += pooled_bytes() + unpooled_bytes();
-    need.workspace = training_ ? static_cast<std::size_t>(pool_.dst_elements()) : 0;
+    need.workspace = training_ ? static_cast<std::size_t>(pool_.argmax_bytes()) : 0;
     need.backward_reads_dst = activation_.activation != Activation::kNone;
     return need;
   }
+
+  bool rounds_to_tf32() const override { return inner_->rounds_to_tf32(); }
 
   void forward(const ForwardArgs& args) override {
     ForwardArgs inner = args;
     inner.dst = unpooled(args.scratchpad);
     inner.scratchpad = rest(args.scratchpad);
     inner_->forward(inner);
-    const MaxPoolForwardArgs pool = {inner.dst, args.dst, static_cast<std::uint8_t*>(args.workspace)};
+    const MaxPoolForwardArgs pool = {inner.dst, args.dst, args.workspace};
     require(kernels_.max_pool_forward(pool_, type_, pool, args.device.stream, pool_tuning(arch_)), "max pool, forward");
     if (activation_.activation == Activation::kNone) return;
     require(kernels_.activation_forward(activation_, type_, {args.dst, args.dst}, args.device.stream,
@@ -66,8 +68,7 @@ class ThenPoolKernel final : public DeviceKernel {
               "activation, backward");
       diff = args.scratchpad;
     }
-    const MaxPoolBackwardArgs pool = {diff, static_cast<const std::uint8_t*>(args.workspace), unpooled(args.scratchpad),
-                                      GradMode::kOverwrite};
+    const MaxPoolBackwardArgs pool = {diff, args.workspace, unpooled(args.scratchpad), GradMode::kOverwrite};
     require(kernels_.max_pool_backward(pool_, type_, pool, stream, pool_tuning(arch_)), "max pool, backward");
     BackwardArgs inner = args;
     inner.dst = nullptr;

@@ -14,6 +14,7 @@ namespace {
 Problem in_fp32(Problem problem) {
   for (TensorDesc& src : problem.src) src.type = DType::kF32;
   problem.dst.type = DType::kF32;
+  problem.tf32 = false;  // what others are compared with
   return problem;
 }
 

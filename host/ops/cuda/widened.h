@@ -1,6 +1,5 @@
 #pragma once
-// The last entry of a device's list: another implementation in fp32, whatever types the plan stores. A model's last
-// layer, whose scores are fp32 in every precision, is made of it.
+// The last entry of a device's list: another implementation in fp32, whatever types the plan stores.
 
 #include <memory>
 

@@ -12,6 +12,8 @@ extern const Implementation kCudnnConv2d;          // any kernel, stride, paddin
 extern const Implementation kCudnnConv2dThenPool;  // convolution + bias + activation, then the max pool
 extern const Implementation kCudnnMaxPool;
 extern const Implementation kCudnnGlobalAveragePool;
+extern const Implementation kCudnnBatchNorm;
+extern const Implementation kCudnnSoftmax;
 
 /// For `cudacards doctor`: "9.19.0 (/usr/lib/.../libcudnn.so.9)", or why there is none.
 std::string cudnn_description();

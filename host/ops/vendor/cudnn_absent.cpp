@@ -16,6 +16,8 @@ constinit const Implementation kCudnnConv2d = vendor::absent<kReason>("cudnn");
 constinit const Implementation kCudnnConv2dThenPool = vendor::absent<kReason>("cudnn:then-pool");
 constinit const Implementation kCudnnMaxPool = vendor::absent<kReason>("cudnn");
 constinit const Implementation kCudnnGlobalAveragePool = vendor::absent<kReason>("cudnn");
+constinit const Implementation kCudnnBatchNorm = vendor::absent<kReason>("cudnn");
+constinit const Implementation kCudnnSoftmax = vendor::absent<kReason>("cudnn");
 
 std::string cudnn_description() { return "no: its headers were not found when this was built"; }
 

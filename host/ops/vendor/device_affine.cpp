@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "host/ops/vendor/device_steps.h"
+
 namespace cudacards::vendor {
 
 DeviceAffineKernel::DeviceAffineKernel(const Problem& problem, const Sizes& sizes, Activation activation, bool has_bias)
@@ -12,16 +14,16 @@ DeviceAffineKernel::DeviceAffineKernel(const Problem& problem, const Sizes& size
       kernels_(*problem.target.kernels),
       sizes_(sizes),
       wants_diff_src_(problem.training && problem.diff_src_wanted[0]),
-      wants_diff_parameters_(problem.training && problem.diff_parameters_wanted) {
+      wants_diff_parameters_(problem.training && problem.diff_parameters_wanted),
+      tf32_(problem.tf32),
+      front_(problem, activation, src_.type) {
   if (src_.type == DType::kU8 || dst_.type == DType::kU8) throw Refused("needs fp32 or bf16, not uint8: rescale first");
   if (src_.type == DType::kF32 && dst_.type != DType::kF32) throw Refused("fp32 products into bf16");
 }
 
 void DeviceAffineKernel::plan_memory(std::size_t workspace_bytes) {
   const bool has_backward = wants_diff_src_ || wants_diff_parameters_;
-  masked_ = scratchpad_.take(has_backward && activation_ != Activation::kNone ? dst_.bytes() : 0);
-  const bool narrows = has_backward && src_.type != dst_.type;
-  narrowed_ = scratchpad_.take(narrows ? static_cast<std::size_t>(dst_.shape.elements()) * size_of(src_.type) : 0);
+  front_at_ = scratchpad_.take(has_backward ? front_.scratchpad_bytes() : 0);
   // The same place for what is added to either gradient: one after the other.
   const auto fp32 = [](std::int64_t elements) { return static_cast<std::size_t>(elements) * sizeof(float); };
   addend_ =
@@ -39,10 +41,7 @@ MemoryNeed DeviceAffineKernel::memory() const {
 void DeviceAffineKernel::forward(const ForwardArgs& args) {
   const bool is_activated = forward_products(args, at<void>(args.scratchpad, workspace_));
   if (is_activated || activation_ == Activation::kNone) return;
-  const ActivationProblem problem = {.elements = dst_.shape.elements(), .activation = activation_};
-  require(kernels_.activation_forward(problem, dst_.type, {args.dst, args.dst}, args.device.stream,
-                                      kDefaultElementwiseTuning),
-          "activation, forward");
+  activate(kernels_, activation_, {dst_.type, dst_.shape.elements()}, args.dst, args.device.stream);
 }
 
 void DeviceAffineKernel::backward(const BackwardArgs& args) {
@@ -50,7 +49,7 @@ void DeviceAffineKernel::backward(const BackwardArgs& args) {
   const bool of_src = wants_diff_src_ && args.diff_src_mode[0] != GradMode::kIgnore;
   if (!of_parameters && !of_src) return;
   const Stream stream = args.device.stream;
-  const void* diff = diff_before_activation(args);
+  const void* diff = front_.of(args.dst, args.diff_dst, at<void>(args.scratchpad, front_at_), stream);
   void* workspace = at<void>(args.scratchpad, workspace_);
   if (of_parameters) {
     const bool accumulates = args.diff_parameters_mode == GradMode::kAccumulate;
@@ -59,47 +58,21 @@ void DeviceAffineKernel::backward(const BackwardArgs& args) {
     if (has_bias_) bias = accumulates ? at<float>(args.scratchpad, bias_addend_) : args.diff_parameters[1];
     backward_weights(args, diff, weights, bias, workspace);
     if (accumulates) {
-      add(DType::kF32, sizes_.weights, weights, args.diff_parameters[0], stream);
-      if (has_bias_) add(DType::kF32, sizes_.channels, bias, args.diff_parameters[1], stream);
+      add_into(kernels_, {DType::kF32, sizes_.weights}, weights, args.diff_parameters[0], stream);
+      if (has_bias_) add_into(kernels_, {DType::kF32, sizes_.channels}, bias, args.diff_parameters[1], stream);
     }
   }
   if (of_src) {
     const bool accumulates = args.diff_src_mode[0] == GradMode::kAccumulate;
     void* diff_src = accumulates ? at<void>(args.scratchpad, addend_) : args.diff_src[0];
     backward_data(args, diff, diff_src, workspace);
-    if (accumulates) add(src_.type, src_.shape.elements(), diff_src, args.diff_src[0], stream);
+    if (accumulates) add_into(kernels_, {src_.type, src_.shape.elements()}, diff_src, args.diff_src[0], stream);
   }
-}
-
-const void* DeviceAffineKernel::diff_before_activation(const BackwardArgs& args) const {
-  const Stream stream = args.device.stream;
-  const std::int64_t elements = dst_.shape.elements();
-  const void* diff = args.diff_dst;
-  if (activation_ != Activation::kNone) {
-    void* masked = at<void>(args.scratchpad, masked_);
-    const ActivationProblem problem = {.elements = elements, .activation = activation_};
-    require(kernels_.activation_backward(problem, dst_.type, {args.dst, diff, masked, GradMode::kOverwrite}, stream,
-                                         kDefaultElementwiseTuning),
-            "activation, backward");
-    diff = masked;
-  }
-  if (src_.type != dst_.type) {  // a model's scores: fp32 behind bf16 products
-    void* narrowed = at<void>(args.scratchpad, narrowed_);
-    cast(dst_.type, src_.type, elements, diff, narrowed, stream);
-    diff = narrowed;
-  }
-  return diff;
 }
 
 void DeviceAffineKernel::cast(DType from, DType to, std::int64_t elements, const void* src, void* dst,
                               Stream stream) const {
   require(kernels_.cast({.elements = elements, .from = from, .to = to}, {src, dst}, stream), "cast");
-}
-
-void DeviceAffineKernel::add(DType type, std::int64_t elements, const void* addend, void* sum, Stream stream) const {
-  require(kernels_.add_backward({.elements = elements}, type, {addend, sum, GradMode::kAccumulate}, stream,
-                                kDefaultElementwiseTuning),
-          "adding a gradient");
 }
 
 }  // namespace cudacards::vendor

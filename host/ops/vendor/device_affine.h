@@ -3,6 +3,7 @@
 // weights + bias), fp32 gradients of parameters, gradients that overwrite or accumulate, and an activation whose
 // gradient is masked before the products.
 
+#include "host/ops/cuda/front_gradient.h"
 #include "host/ops/vendor/making.h"
 #include "host/runtime/device.h"
 #include "kernels/base/activation.h"
@@ -16,6 +17,7 @@ class DeviceAffineKernel : public Kernel {
   MemoryNeed memory() const final;
   void forward(const ForwardArgs& args) final;
   void backward(const BackwardArgs& args) final;
+  bool rounds_to_tf32() const final { return tf32_; }
 
  protected:
   struct Sizes {
@@ -50,14 +52,12 @@ class DeviceAffineKernel : public Kernel {
   const bool has_bias_;
 
  private:
-  const void* diff_before_activation(const BackwardArgs& args) const;
-  void add(DType type, std::int64_t elements, const void* addend, void* sum, Stream stream) const;
-
   const KernelTable& kernels_;
   const Sizes sizes_;
-  const bool wants_diff_src_, wants_diff_parameters_;
+  const bool wants_diff_src_, wants_diff_parameters_, tf32_;
+  const cuda::FrontGradient front_;
   Layout scratchpad_;
-  std::size_t masked_ = 0, narrowed_ = 0, addend_ = 0, bias_addend_ = 0, workspace_ = 0;
+  std::size_t front_at_ = 0, addend_ = 0, bias_addend_ = 0, workspace_ = 0;
 };
 
 }  // namespace cudacards::vendor

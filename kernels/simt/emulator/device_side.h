@@ -36,6 +36,9 @@ void read_memory(const void* from, void* to, std::size_t bytes, const void* call
 void write_memory(void* to, const void* from, std::size_t bytes, const void* caller);
 void atomic_access(const void* address, std::size_t bytes, const void* caller);
 
+/// An index outside of a register array's or vector's `size` elements.
+[[noreturn]] void index_fault(int index, int size, const void* caller);
+
 enum class Shuffle : std::uint8_t { kIndex, kUp, kDown, kXor };
 std::uint32_t shuffle(Shuffle kind, unsigned mask, std::uint32_t value, int operand, int width, const void* caller);
 

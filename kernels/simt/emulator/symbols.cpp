@@ -88,9 +88,12 @@ Location find(const void* return_address) {
   Dwarf_Addr bias = 0;
   Dwarf_Die* unit = dwfl_module_addrdie(module, pc, &bias);
   if (unit == nullptr) return where;
-  Dwarf_Die* scopes = nullptr;
-  const int count = dwarf_getscopes(unit, pc - bias, &scopes);
-  for (int i = 0; i < count && is_machinery(where.file); ++i) {  // innermost first
+  // dwarf_getscopes() goes on, from an inlined function, with what its definition lies in; who called it is around its copy.
+  Dwarf_Die *innermost = nullptr, *scopes = nullptr;
+  const int found = dwarf_getscopes(unit, pc - bias, &innermost);
+  const int count = found > 0 ? dwarf_getscopes_die(&innermost[0], &scopes) : 0;
+  std::free(innermost);
+  for (int i = 0; i < count && is_machinery(where.file); ++i) {
     if (dwarf_tag(&scopes[i]) != DW_TAG_inlined_subroutine) continue;
     const char* file = call_file(*unit, scopes[i]);
     if (file == nullptr) break;

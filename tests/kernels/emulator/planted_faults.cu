@@ -176,6 +176,24 @@ __global__ void dynamic_past_the_end(const float* in, float* out) {
 }
 
 template <bool kFaulty>
+__global__ void register_past_the_end(const float* in, float* out) {
+  const int t = static_cast<int>(threadIdx.x);
+  float sums[4] = {};
+  for (int i = 0; i < (kFaulty ? 5 : 4); ++i)
+    sums[(t + i) % (kFaulty ? 5 : 4)] += in[t];  // FAULT register_past_the_end
+  out[t] = sums[0] + sums[1] + sums[2] + sums[3];
+}
+
+template <bool kFaulty>
+__global__ void vector_past_the_end(const float* in, float* out) {
+  const int t = static_cast<int>(threadIdx.x);
+  if (t % 4 != 0) return;
+  auto four = load_vector<4>(in + t);
+  for (int i = 1; i < (kFaulty ? 5 : 4); ++i) four[i] += four[i - 1];  // FAULT vector_past_the_end
+  store_vector(out + t, four);
+}
+
+template <bool kFaulty>
 __global__ void uninitialised_shared(const float* in, float* out) {
   Row& row = shared<Row>();
   const int t = static_cast<int>(threadIdx.x);
@@ -451,6 +469,8 @@ constexpr PlantedFault kAll[] = {
     PLANTED(write_before_the_begin, kOutOfBounds),
     PLANTED(shared_past_the_end, kOutOfBounds),
     PLANTED(dynamic_past_the_end, kOutOfBounds, 1, 4, true, Input::kGood, sizeof(float) * kThreads),
+    PLANTED(register_past_the_end, kOutOfBounds),
+    PLANTED(vector_past_the_end, kOutOfBounds),
     PLANTED(uninitialised_shared, kUninitialised),
     PLANTED(uninitialised_global, kUninitialised, 1, 4, false),
     PLANTED(misaligned_vector, kMisaligned),

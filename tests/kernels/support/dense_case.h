@@ -75,14 +75,18 @@ struct DenseData {
     bias = filled<float>(p.units, fill, -5, 5, 6);
   }
 
-  double src_at(int row, int in) const { return at(src, row, in, p.in); }
-  double weight_at(int unit, int in) const { return at(weights, unit, in, p.in); }
+  // As they are multiplied.
+  double src_at(int row, int in) const { return factor(at(src, row, in, p.in)); }
+  double weight_at(int unit, int in) const { return factor(at(weights, unit, in, p.in)); }
   /// The gradient before the activation.
   double diff_at(int row, int unit) const {
     const auto y = at(dst, row, unit, p.units);
-    return at(diff_dst, row, unit, p.units) * derivative_from_result(p.activation, y);
+    return factor(at(diff_dst, row, unit, p.units) * derivative_from_result(p.activation, y));
   }
 
+  double factor(double x) const {
+    return p.factors == Factors::kTf32 ? static_cast<double>(rounded_to_tf32(static_cast<float>(x))) : x;
+  }
   static double at(const std::vector<T>& values, int row, int column, int columns) {
     return static_cast<double>(static_cast<float>(
         values[static_cast<std::size_t>(row) * static_cast<std::size_t>(columns) + static_cast<std::size_t>(column)]));
@@ -97,6 +101,11 @@ struct DenseCase {
 
 inline DenseProblem problem_of(const DenseCase& c) {
   return {.rows = c.rows, .in = c.in, .units = c.units, .activation = c.activation, .plan = c.plan};
+}
+
+inline DenseProblem in_tf32(DenseProblem problem) {
+  problem.factors = Factors::kTf32;
+  return problem;
 }
 
 inline void PrintTo(const DenseCase& c, std::ostream* out) {

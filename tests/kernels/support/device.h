@@ -36,6 +36,9 @@ struct TrafficLimit {
 /// Runs body with counting and holds the kernels whose name contains `kernel` to the limits. On a GPU it only runs.
 void expect_traffic(const std::string& kernel, const TrafficLimit& limit, const std::function<void()>& body);
 
+/// Runs body; a kernel whose name contains `kernel` must be among those that it starts. On a GPU it only runs.
+void expect_started(const std::string& kernel, const std::function<void()>& body);
+
 // --- for tests
 
 /// Skips where there is no machine.

@@ -34,5 +34,6 @@ Status device_finish() {
 void for_each_order(const std::function<void()>& body) { body(); }
 // A profiler counts there (tools/gpu_suite.py --part counters).
 void expect_traffic(const std::string&, const TrafficLimit&, const std::function<void()>& body) { body(); }
+void expect_started(const std::string&, const std::function<void()>& body) { body(); }
 
 }  // namespace cudacards::testing

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -97,6 +98,14 @@ void expect_traffic(const std::string& kernel, const TrafficLimit& limit, const 
     }
   }
   EXPECT_GT(found, 0) << "no kernel named " << kernel << " has run";
+}
+
+void expect_started(const std::string& kernel, const std::function<void()>& body) {
+  KernelRecord::instance().take();
+  body();
+  std::vector<std::string> started;
+  for (const auto& [name, counters] : emulator::counters()) started.push_back(name);
+  EXPECT_THAT(started, ::testing::Contains(::testing::HasSubstr(kernel)));
 }
 
 }  // namespace cudacards::testing

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "kernels/base/dtype.h"
@@ -47,5 +48,12 @@ std::vector<float> in_float(const std::vector<T>& values) {
   for (std::size_t i = 0; i < values.size(); ++i) wide[i] = static_cast<float>(values[i]);
   return wide;
 }
+
+/// The kernel that softmax and softmax_loss start for a row of so many fp32 classes, from edge to edge. All of them compute
+/// the same: which one it is decides the speed alone.
+inline constexpr std::pair<int, const char*> kKernelsOfRows[] = {
+    {64, "warp_kernel<float, 2>"},    {65, "warp_kernel<float, 8>"},    {256, "warp_kernel<float, 8>"},
+    {257, "warp_kernel<float, 32>"},  {1024, "warp_kernel<float, 32>"}, {1025, "block_kernel<float, 1>"},
+    {1028, "block_kernel<float, 4>"}, {1030, "block_kernel<float, 1>"}};
 
 }  // namespace cudacards::testing

@@ -73,14 +73,14 @@ TEST(CudnnGraph, AbsorbsBiasAndActivationThroughVirtualTensorsOfFp32) {
   EXPECT_EQ(graph.tensor(Id::kBias), (Tensor{Id::kBias, {1, 9, 1, 1}, CUDNN_DATA_BFLOAT16}));
   EXPECT_EQ(graph.tensor(Id::kDst), (Tensor{Id::kDst, {2, 9, 4, 5}, CUDNN_DATA_BFLOAT16}));
   EXPECT_EQ(convolution_of(graph).dst, Id::kSum);
-  EXPECT_EQ(std::get<AddBias>(graph.nodes[1]), (AddBias{Id::kSum, Id::kBias, Id::kBiased}));
+  EXPECT_EQ(std::get<Pointwise>(graph.nodes[1]), (Pointwise{Pointwise::Kind::kAdd, Id::kSum, Id::kBias, Id::kBiased}));
   EXPECT_EQ(std::get<Relu>(graph.nodes[2]), (Relu{Id::kBiased, Id::kDst, 6.0}));
 }
 
 TEST(CudnnGraph, EndsInDstWithAnyOfBiasAndActivation) {
   const Graph biased = convolution_forward(kProblem, DType::kF32, true, Activation::kNone);
   ASSERT_EQ(biased.nodes.size(), 2u);
-  EXPECT_EQ(std::get<AddBias>(biased.nodes[1]), (AddBias{Id::kSum, Id::kBias, Id::kDst}));
+  EXPECT_EQ(std::get<Pointwise>(biased.nodes[1]), (Pointwise{Pointwise::Kind::kAdd, Id::kSum, Id::kBias, Id::kDst}));
   const Graph activated = convolution_forward(kProblem, DType::kF32, false, Activation::kRelu);
   ASSERT_EQ(activated.nodes.size(), 2u);
   EXPECT_EQ(std::get<Relu>(activated.nodes[1]), (Relu{Id::kSum, Id::kDst, std::nullopt}));
@@ -201,6 +201,12 @@ TEST(CudnnEngines, SayWhyNoneIsUsable) {
   EXPECT_THAT(choice.usable, IsEmpty());
   EXPECT_EQ(choice.reason,
             "each of 3 engines is refused: not deterministic; needs 3.0 MiB of workspace, more than 1.0 MiB");
+}
+
+TEST(CudnnEngines, SayHowAWidenedGradientIsMultiplied) {
+  EXPECT_EQ(widened_note(true), "weights' gradient from bf16 widened to fp32 first, multiplied as tf32");
+  EXPECT_EQ(widened_note(false),
+            "weights' gradient from bf16 widened to fp32 first, multiplied in fp32 without tensor cores");
 }
 
 TEST(CudnnEngines, DontGiveUpTensorCoresForAnActivation) {

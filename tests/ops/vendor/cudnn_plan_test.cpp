@@ -10,11 +10,14 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "host/ops/ops.h"
 #include "host/ops/vendor/cudnn/graphs.h"
+#include "host/ops/vendor/cudnn/norm_graphs.h"
 #include "host/ops/vendor/cudnn/operations.h"
 #include "host/ops/vendor/cudnn/pool.h"
+#include "host/ops/vendor/cudnn/softmax.h"
 #include "host/runtime/error.h"
 #include "tests/support/case_scope.h"
 #include "tests/support/op_case.h"
@@ -116,8 +119,18 @@ TEST_F(CudnnPlan, TakesAnotherEngineWhereTheWorkspaceIsTooSmall) {
   EXPECT_LT(smaller.engine().workspace, needed);
 }
 
+/// What engines compile at run time is not offered without a driver: here it goes as far as a finalized graph.
+void expect_finalized(const Graph& graph) {
+  SCOPED_TRACE(to_string(graph));
+  EXPECT_NO_THROW({
+    const Operations operations(library().functions, graph);
+    Descriptor descriptor(library().functions, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
+    descriptor.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operations.all());
+    descriptor.finalize("a graph of operations");
+  });
+}
+
 TEST_F(CudnnPlan, TakesTheGraphsOfPoolsAndSums) {
-  const Functions& cudnn = library().functions;
   const Pool2dProblem pool = {
       .n = 3, .h = 7, .w = 5, .c = 53, .window_h = 3, .window_w = 2, .stride_h = 2, .stride_w = 1};
   const Conv2dProblem conv = {.n = 2, .h = 9, .w = 9, .c = 3, .k = 17, .r = 3, .s = 3};
@@ -127,15 +140,51 @@ TEST_F(CudnnPlan, TakesTheGraphsOfPoolsAndSums) {
           global_average_forward(whole_picture({2, 7, 5, 53}), type),
           global_average_backward(whole_picture({2, 7, 5, 53}), type), bias_gradient(conv, type),
           convolution_forward(conv, type, true, Activation::kRelu6)}) {
-      SCOPED_TRACE(to_string(graph));
-      EXPECT_NO_THROW({
-        const Operations operations(cudnn, graph);
-        Descriptor descriptor(cudnn, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
-        descriptor.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operations.all());
-        descriptor.finalize("a graph of operations");
-      });
+      expect_finalized(graph);
     }
   }
+}
+
+/// The batch norms of the models and of the edge cases, each once.
+TEST_F(CudnnPlan, TakesTheGraphsOfEveryBatchNorm) {
+  std::set<std::string> seen;
+  for (const auto& c : testing::cases_of(testing::OpFamily::kBatchNorm)) {
+    const Sizes sizes = norm_sizes(c.src[0]);
+    const Activation activation = static_cast<const BatchNorm&>(*c.operation).activation;
+    for (const Graph& graph : {norm_training(sizes, c.type, activation), norm_backward(sizes, c.type),
+                               norm_inference(sizes, c.type, activation), norm_inference_backward(sizes, c.type)}) {
+      if (seen.insert(to_string(graph)).second) expect_finalized(graph);
+    }
+  }
+  EXPECT_GT(seen.size(), 4u);
+}
+
+/// Without a driver no engine is left, and the refusal says so.
+TEST_F(CudnnPlan, OfABatchNormIsMadeOrRefusedInWords) {
+  try {
+    const Plan made = plan(norm_training({4, 64, 8, 8}, DType::kBf16, Activation::kNone), {});
+    EXPECT_FALSE(has_note(made.engine(), CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC));
+  } catch (const Refused& refused) {
+    EXPECT_STREQ(refused.what(), "no engine for it");
+  }
+}
+
+TEST_F(CudnnPlan, RowsOfASoftmaxAreDescribed) {
+  const Functions& cudnn = library().functions;
+  for (const DType type : {DType::kF32, DType::kBf16}) EXPECT_NE(RowsDescriptor(cudnn, type, 7, 53).get(), nullptr);
+  const auto refusal = [&](DType type, std::int64_t rows, std::int64_t classes) -> std::string {
+    try {
+      const RowsDescriptor made(cudnn, type, rows, classes);
+      return "";
+    } catch (const Refused& refused) {
+      return refused.what();
+    }
+  };
+  constexpr std::int64_t kTooMany = std::int64_t{1} << 31;
+  EXPECT_EQ(refusal(DType::kU8, 7, 53), "needs fp32 or bf16");
+  EXPECT_EQ(refusal(DType::kF32, kTooMany, 53), "more than 2^31 - 1 rows or classes");
+  EXPECT_EQ(refusal(DType::kF32, 7, kTooMany), "more than 2^31 - 1 rows or classes");
+  EXPECT_NE(refusal(DType::kF32, 0, 53).find("cuDNN: describing rows: CUDNN_STATUS_"), std::string::npos);
 }
 
 TEST_F(CudnnPlan, TakesAddressesOfTensorsAndWorkspace) {

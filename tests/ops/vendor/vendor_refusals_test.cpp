@@ -24,6 +24,8 @@ const std::vector<std::pair<const Implementation*, OpFamily>>& all() {
       {&kCudnnConv2d, OpFamily::kConv2d},
       {&kCudnnMaxPool, OpFamily::kMaxPool},
       {&kCudnnGlobalAveragePool, OpFamily::kGlobalAveragePool},
+      {&kCudnnBatchNorm, OpFamily::kBatchNorm},
+      {&kCudnnSoftmax, OpFamily::kSoftmax},
       {&kCublasLtDense, OpFamily::kDense}};
   return implementations;
 }
@@ -53,8 +55,8 @@ TEST(VendorImplementations, RefuseOtherDevices) {
 
 /// In the lists of GPUs behind the project's own kernels and before the reference, and in no other list.
 TEST(VendorImplementations, StandBetweenTheKernelsAndTheReference) {
-  for (const OpFamily family :
-       {OpFamily::kConv2d, OpFamily::kDense, OpFamily::kMaxPool, OpFamily::kGlobalAveragePool}) {
+  for (const OpFamily family : {OpFamily::kConv2d, OpFamily::kDense, OpFamily::kMaxPool, OpFamily::kGlobalAveragePool,
+                                OpFamily::kBatchNorm, OpFamily::kSoftmax}) {
     const Operation& operation = *cases_of(family).front().operation;
     const auto list = operation.implementations(DeviceKind::kCuda);
     const auto is_vendor = [](const Implementation& i) { return i.family == "vendor"; };

@@ -13,6 +13,7 @@
 
 #include "kernels/base/activation.h"
 #include "kernels/base/dtype.h"
+#include "kernels/base/factors.h"
 
 namespace cudacards::cublaslt {
 
@@ -37,8 +38,6 @@ struct Product {
 struct DenseSizes {
   std::int64_t rows = 1, in = 1, units = 1;
 };
-
-enum class Factors : std::uint8_t { kExact, kTf32 };  // fp32 factors as they are, or rounded to tf32
 
 /// The bias (units) is of dst's type; ReLU is in the epilogue, ReLU6 is not.
 Product forward_product(const DenseSizes& sizes, DType src, DType dst, Factors factors, bool has_bias,

@@ -44,8 +44,27 @@ std::shared_ptr<const Plan> plan_for(const Graph& graph, const EngineRules& rule
   return it->second.plan;
 }
 
+std::shared_ptr<const Plan> plan_or_null(const Graph& graph, const EngineRules& rules) {
+  try {
+    return plan_for(graph, rules);
+  } catch (const Refused&) {
+    return nullptr;
+  }
+}
+
+cudnnHandle_t handle_on(Stream stream) {
+  check(library().functions, library().functions.SetStream(handle(), stream), "choosing the stream");
+  return handle();
+}
+
 EngineRules rules_for(const Problem& problem, DType type) {
   return {.factors = problem.tf32 ? Factors::kTf32 : Factors::kExact, .has_fp32_factors = type == DType::kF32};
+}
+
+EngineRules rules_without_products(const Problem& problem) {
+  EngineRules rules = rules_for(problem, DType::kF32);
+  rules.has_fp32_factors = false;
+  return rules;
 }
 
 }  // namespace cudacards::cudnn

@@ -14,25 +14,19 @@
 
 namespace cudacards {
 namespace cudnn {
-namespace {
-
-using PlanPointer = std::shared_ptr<const Plan>;
-
-PlanPointer plan_or_null(const Graph& graph, const EngineRules& rules) {
-  try {
-    return plan_for(graph, rules);
-  } catch (const Refused&) {
-    return nullptr;
-  }
-}
-
-}  // namespace
 
 bool keeps_tensor_cores(const Engine& fused, const Engine& plain) {
   return has_note(fused, CUDNN_NUMERICAL_NOTE_TENSOR_CORE) || !has_note(plain, CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
 }
 
+std::string widened_note(bool has_tensor_cores) {
+  return std::string("weights' gradient from bf16 widened to fp32 first, multiplied ") +
+         (has_tensor_cores ? "as tf32" : "in fp32 without tensor cores");
+}
+
 namespace {
+
+using PlanPointer = std::shared_ptr<const Plan>;
 
 class Conv2dKernel final : public vendor::DeviceAffineKernel {
  public:
@@ -43,7 +37,7 @@ class Conv2dKernel final : public vendor::DeviceAffineKernel {
     const EngineRules rules = rules_for(problem, type);
     make_forward(rules);
     std::size_t workspace = forward_->workspace();
-    if (wants_diff_parameters()) workspace = std::max(workspace, make_backward_weights(rules));
+    if (wants_diff_parameters()) workspace = std::max(workspace, make_backward_weights(problem, rules));
     if (wants_diff_src()) {
       backward_data_ = plan_for(convolution_backward_data(conv_, type), rules);
       workspace = std::max(workspace, backward_data_->workspace());
@@ -72,7 +66,7 @@ class Conv2dKernel final : public vendor::DeviceAffineKernel {
   }
 
   /// The bytes that it needs.
-  std::size_t make_backward_weights(const EngineRules& rules) {
+  std::size_t make_backward_weights(const Problem& problem, const EngineRules& rules) {
     const DType type = src_.type;
     std::size_t widened = 0;
     backward_weights_ = plan_or_null(convolution_backward_weights(conv_, type), rules);
@@ -89,9 +83,7 @@ class Conv2dKernel final : public vendor::DeviceAffineKernel {
     }
     std::size_t workspace = backward_weights_->workspace();
     if (has_bias_) {
-      EngineRules sum = rules;
-      sum.has_fp32_factors = false;  // nothing is multiplied
-      bias_gradient_ = plan_for(bias_gradient(conv_, type), sum);
+      bias_gradient_ = plan_for(bias_gradient(conv_, type), rules_without_products(problem));
       workspace = std::max(workspace, bias_gradient_->workspace());
     }
     return widened + workspace;
@@ -131,6 +123,10 @@ class Conv2dKernel final : public vendor::DeviceAffineKernel {
   void backward_data(const BackwardArgs& args, const void* diff, void* diff_src, void* workspace) override {
     backward_data_->execute({{Id::kDiffDst, diff}, {Id::kWeights, parameter(args, 0)}, {Id::kDiffSrc, diff_src}},
                             workspace, args.device.stream);
+  }
+
+  std::string backward_note() const override {
+    return widens_ ? widened_note(has_note(backward_weights_->engine(), CUDNN_NUMERICAL_NOTE_TENSOR_CORE)) : "";
   }
 
   const Conv2dProblem conv_;

@@ -7,9 +7,8 @@
 #include "host/ops/ops.h"
 #include "host/ops/vendor/cudnn.h"
 #include "host/ops/vendor/cudnn/pool.h"
+#include "host/ops/vendor/device_steps.h"
 #include "host/ops/vendor/making.h"
-#include "host/runtime/device.h"
-#include "kernels/table.h"
 
 namespace cudacards {
 namespace cudnn {
@@ -36,8 +35,8 @@ Problem pool_problem(const Conv2d& conv, const Problem& problem) {
 class ThenPoolKernel final : public Kernel {
  public:
   ThenPoolKernel(const Conv2d& conv, const Problem& problem)
-      : activation_{.elements = problem.dst.shape.elements(), .activation = conv.options.activation},
-        type_(problem.dst.type),
+      : activation_(conv.options.activation),
+        pooled_{problem.dst.type, problem.dst.shape.elements()},
         pool_problem_(pool_problem(checked(conv), problem)),
         pool_(MaxPool2d(*conv.pool).problem(pool_problem_.src[0].shape), PoolKind::kMax, pool_problem_),
         kernels_(*problem.target.kernels),
@@ -53,8 +52,10 @@ class ThenPoolKernel final : public Kernel {
     return {.workspace = pool_.index_bytes(),
             .scratchpad = scratchpad_.bytes(),
             .backward_reads_src = backward_ && backward_->memory().backward_reads_src,
-            .backward_reads_dst = activation_.activation != Activation::kNone};
+            .backward_reads_dst = activation_ != Activation::kNone};
   }
+
+  bool rounds_to_tf32() const override { return forward_->rounds_to_tf32(); }
 
   void forward(const ForwardArgs& args) override {
     ForwardArgs inner = args;
@@ -67,11 +68,9 @@ class ThenPoolKernel final : public Kernel {
   void backward(const BackwardArgs& args) override {
     const Stream stream = args.device.stream;
     const void* diff = args.diff_dst;
-    if (activation_.activation != Activation::kNone) {
+    if (activation_ != Activation::kNone) {
       void* masked = at<void>(args.scratchpad, masked_);
-      require(kernels_.activation_backward(activation_, type_, {args.dst, diff, masked, GradMode::kOverwrite}, stream,
-                                           kDefaultElementwiseTuning),
-              "activation, backward");
+      vendor::mask_gradient(kernels_, activation_, pooled_, args.dst, diff, masked, stream);
       diff = masked;
     }
     BackwardArgs inner = args;
@@ -82,6 +81,8 @@ class ThenPoolKernel final : public Kernel {
     pool_.backward(diff, args.workspace, diff_unpooled, inner.scratchpad, stream);
     backward_->backward(inner);
   }
+
+  std::string backward_note() const override { return backward_ ? backward_->backward_note() : ""; }
 
  private:
   static const Conv2d& checked(const Conv2d& conv) {
@@ -101,8 +102,8 @@ class ThenPoolKernel final : public Kernel {
     return kCudnnConv2d.make(Conv2d(linear), unpooled_problem(conv, problem));
   }
 
-  const ActivationProblem activation_;  // over the pooled result
-  const DType type_;
+  const Activation activation_;
+  const vendor::Elements pooled_;  // dst
   const Problem pool_problem_;
   const PoolPlans pool_;  // refuses what is for no GPU before anything else is asked of one
   const KernelTable& kernels_;

@@ -9,10 +9,9 @@
 #include <string>
 #include <vector>
 
-namespace cudacards::cudnn {
+#include "kernels/base/factors.h"
 
-/// What fp32 factors may be rounded to before they are multiplied. bf16 factors are what they are.
-enum class Factors : std::uint8_t { kExact, kTf32 };
+namespace cudacards::cudnn {
 
 struct EngineRules {
   bool deterministic = true;  // the same bytes from the same input

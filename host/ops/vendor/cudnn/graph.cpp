@@ -18,8 +18,9 @@ std::string text(const Convolution& c) {
                      number(c.weights), number(c.dst), fmt::join(c.stride, "x"), fmt::join(c.pad_before, "x"),
                      fmt::join(c.pad_after, "x"));
 }
-std::string text(const AddBias& n) {
-  return fmt::format("add {} {} {}", number(n.src), number(n.other), number(n.dst));
+std::string text(const Pointwise& n) {
+  constexpr const char* kNames[] = {"add", "subtract", "multiply", "reciprocal-root"};
+  return fmt::format("{} {} {} {}", kNames[static_cast<int>(n.kind)], number(n.src), number(n.other), number(n.dst));
 }
 std::string text(const Relu& n) {
   return fmt::format("relu {} {} to {}", number(n.src), number(n.dst), n.upper ? fmt::to_string(*n.upper) : "inf");
@@ -29,6 +30,14 @@ std::string text(const Pool& n) {
   return fmt::format("{}-pool{} {} {} {} window {} stride {}", n.kind == Pool::Kind::kMax ? "max" : "average",
                      n.backward ? "-bwd" : "", number(n.src), number(n.dst), number(n.index), fmt::join(n.window, "x"),
                      fmt::join(n.stride, "x"));
+}
+std::string text(const NormForward& n) {
+  return fmt::format("norm {} {} {} {} {} {} {}", number(n.src), number(n.gamma), number(n.beta), number(n.epsilon),
+                     number(n.mean), number(n.rstd), number(n.dst));
+}
+std::string text(const NormBackward& n) {
+  return fmt::format("norm-bwd {} {} {} {} {} {} {} {}", number(n.src), number(n.diff_dst), number(n.gamma),
+                     number(n.mean), number(n.rstd), number(n.diff_src), number(n.diff_gamma), number(n.diff_beta));
 }
 
 }  // namespace
@@ -42,8 +51,8 @@ const Tensor& Graph::tensor(Id id) const {
 std::string to_string(const Graph& graph) {
   std::string result;
   for (const Tensor& t : graph.tensors) {
-    result += fmt::format("{}: {} type {}{}; ", number(t.id), fmt::join(t.sizes, "x"), static_cast<int>(t.type),
-                          t.is_virtual ? " virtual" : "");
+    result += fmt::format("{}: {} type {}{}{}; ", number(t.id), fmt::join(t.sizes, "x"), static_cast<int>(t.type),
+                          t.is_virtual ? " virtual" : "", t.is_number ? " number" : "");
   }
   for (const Node& node : graph.nodes) {
     result += std::visit([](const auto& n) { return text(n); }, node) + "; ";

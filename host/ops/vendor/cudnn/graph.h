@@ -22,13 +22,39 @@ using Pair = std::array<std::int64_t, 2>;  // rows, columns
 constexpr Sizes channels_last(const Sizes& s) { return {s[1] * s[2] * s[3], 1, s[1] * s[3], s[1]}; }
 
 /// Names of tensors, and what cuDNN calls their unique id.
-enum class Id : std::int64_t { kNone, kSrc, kWeights, kBias, kDst, kSum, kBiased, kIndex, kDiffDst, kDiffSrc };
+enum class Id : std::int64_t {
+  kNone,
+  kSrc,
+  kWeights,
+  kBias,
+  kDst,
+  kSum,
+  kBiased,
+  kIndex,
+  kDiffDst,
+  kDiffSrc,
+  // of a batch norm
+  kGamma,
+  kBeta,
+  kMean,
+  kVariance,
+  kRstd,  // 1 / sqrt(variance + epsilon)
+  kEpsilon,
+  kSpread,  // variance + epsilon
+  kCentred,
+  kNormal,
+  kScaled,
+  kShifted,
+  kDiffGamma,
+  kDiffBeta
+};
 
 struct Tensor {
   Id id = Id::kNone;
   Sizes sizes{};
   cudnnDataType_t type = CUDNN_DATA_FLOAT;
   bool is_virtual = false;  // lives inside the graph: nobody has memory for it
+  bool is_number = false;   // read from the host's memory when the graph is enqueued
   bool operator==(const Tensor&) const = default;
 };
 
@@ -43,10 +69,12 @@ struct Convolution {
   bool operator==(const Convolution&) const = default;
 };
 
-/// dst = src + other, broadcast.
-struct AddBias {
-  Id src, other, dst;
-  bool operator==(const AddBias&) const = default;
+/// dst = src (operation) other, element by element; what has one element along a dimension is broadcast along it.
+struct Pointwise {
+  enum class Kind : std::uint8_t { kAdd, kSubtract, kMultiply, kReciprocalRoot };
+  Kind kind = Kind::kAdd;
+  Id src = Id::kNone, other = Id::kNone, dst = Id::kNone;  // 1 / sqrt(src) has no other
+  bool operator==(const Pointwise&) const = default;
 };
 
 /// dst = src clamped to [0, upper].
@@ -73,7 +101,19 @@ struct Pool {
   bool operator==(const Pool&) const = default;
 };
 
-using Node = std::variant<Convolution, AddBias, Relu, Sum, Pool>;
+/// dst = gamma * (src - mean) * rstd + beta with the batch's mean and rstd, which are results too.
+struct NormForward {
+  Id src, gamma, beta, epsilon, mean, rstd, dst;
+  bool operator==(const NormForward&) const = default;
+};
+
+/// The gradients of all three, from what NormForward found.
+struct NormBackward {
+  Id src, diff_dst, gamma, mean, rstd, diff_src, diff_gamma, diff_beta;
+  bool operator==(const NormBackward&) const = default;
+};
+
+using Node = std::variant<Convolution, Pointwise, Relu, Sum, Pool, NormForward, NormBackward>;
 
 struct Graph {
   std::vector<Tensor> tensors;

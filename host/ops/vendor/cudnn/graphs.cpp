@@ -47,6 +47,10 @@ cudnnDataType_t type_of(DType type) {
   return CUDNN_DATA_FLOAT;
 }
 
+Relu relu(Activation activation, Id src, Id dst) {
+  return {src, dst, activation == Activation::kRelu6 ? std::optional(6.0) : std::nullopt};
+}
+
 Graph convolution_forward(const Conv2dProblem& p, DType dtype, bool has_bias, Activation activation) {
   const cudnnDataType_t type = type_of(dtype);
   Graph graph;
@@ -64,12 +68,12 @@ Graph convolution_forward(const Conv2dProblem& p, DType dtype, bool has_bias, Ac
   if (has_bias) {
     graph.tensors.push_back({Id::kBias, per_filter(p), type});
     const Id before = last;
-    graph.nodes.push_back(AddBias{before, Id::kBias, add_result(Id::kBiased, !has_activation)});
+    graph.nodes.push_back(
+        Pointwise{Pointwise::Kind::kAdd, before, Id::kBias, add_result(Id::kBiased, !has_activation)});
   }
   if (has_activation) {
     const Id before = last;
-    const std::optional<double> upper = activation == Activation::kRelu6 ? std::optional(6.0) : std::nullopt;
-    graph.nodes.push_back(Relu{before, add_result(Id::kDst, true), upper});
+    graph.nodes.push_back(relu(activation, before, add_result(Id::kDst, true)));
   }
   return graph;
 }

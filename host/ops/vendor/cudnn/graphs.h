@@ -12,6 +12,8 @@
 namespace cudacards::cudnn {
 
 cudnnDataType_t type_of(DType type);
+/// ReLU or ReLU6.
+Relu relu(Activation activation, Id src, Id dst);
 
 /// dst (N,P,Q,K) = activation(src * weights + bias), in one graph: kSrc, kWeights, kBias (where there is one), kDst.
 /// The bias is of the same type as the rest: cuDNN's own kernels take no other, and engines that do are compiled for it

@@ -22,7 +22,12 @@ namespace cudacards::cudnn {
   X(BackendSetAttribute)             \
   X(BackendGetAttribute)             \
   X(BackendFinalize)                 \
-  X(BackendExecute)
+  X(BackendExecute)                  \
+  X(CreateTensorDescriptor)          \
+  X(DestroyTensorDescriptor)         \
+  X(SetTensor4dDescriptor)           \
+  X(SoftmaxForward)                  \
+  X(SoftmaxBackward)
 
 #define CUDACARDS_CUDNN_MEMBER(name) decltype(&::cudnn##name) name = nullptr;
 struct Functions {

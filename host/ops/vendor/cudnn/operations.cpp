@@ -17,6 +17,7 @@ Descriptor tensor_descriptor(const Functions& cudnn, const Tensor& tensor) {
   d.set(CUDNN_ATTR_TENSOR_STRIDES, channels_last(tensor.sizes));
   d.set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, kTensorAlignment);
   d.set(CUDNN_ATTR_TENSOR_IS_VIRTUAL, tensor.is_virtual);
+  if (tensor.is_number) d.set(CUDNN_ATTR_TENSOR_IS_BY_VALUE, true);
   d.finalize("describing a tensor");
   return d;
 }
@@ -58,6 +59,20 @@ ConvolutionNames names_of(Direction direction) {
           .dst = CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y};
 }
 
+cudnnPointwiseMode_t mode_of(Pointwise::Kind kind) {
+  switch (kind) {
+    case Pointwise::Kind::kAdd:
+      break;
+    case Pointwise::Kind::kSubtract:
+      return CUDNN_POINTWISE_SUB;
+    case Pointwise::Kind::kMultiply:
+      return CUDNN_POINTWISE_MUL;
+    case Pointwise::Kind::kReciprocalRoot:
+      return CUDNN_POINTWISE_RSQRT;
+  }
+  return CUDNN_POINTWISE_ADD;
+}
+
 std::array<cudnnFraction_t, 2> fractions(const Pair& pair) { return {{{pair[0], 1}, {pair[1], 1}}}; }
 
 }  // namespace
@@ -97,18 +112,18 @@ void Operations::add(const Convolution& node) {
   operations_.push_back(std::move(operation));
 }
 
-void Operations::add(const AddBias& node) {
+void Operations::add(const Pointwise& node) {
   Descriptor description(cudnn_, CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
-  description.set(CUDNN_ATTR_POINTWISE_MODE, CUDNN_POINTWISE_ADD);
+  description.set(CUDNN_ATTR_POINTWISE_MODE, mode_of(node.kind));
   description.set(CUDNN_ATTR_POINTWISE_MATH_PREC, kCompute);
-  description.finalize("describing a sum with the bias");
+  description.finalize("describing arithmetic element by element");
 
   Descriptor operation(cudnn_, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
   operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, description);
   operation.set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, tensor(node.src));
-  operation.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, tensor(node.other));
+  if (node.other != Id::kNone) operation.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, tensor(node.other));
   operation.set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, tensor(node.dst));
-  operation.finalize("a sum with the bias");
+  operation.finalize("arithmetic element by element");
   parts_.push_back(std::move(description));
   operations_.push_back(std::move(operation));
 }
@@ -180,6 +195,37 @@ void Operations::add(const Pool& node) {
   }
   operation.finalize("a pool");
   parts_.push_back(std::move(description));
+  operations_.push_back(std::move(operation));
+}
+
+// Nothing of a running average: cuDNN's is of the unbiased variance.
+void Operations::add(const NormForward& node) {
+  Descriptor operation(cudnn_, CUDNN_BACKEND_OPERATION_NORM_FORWARD_DESCRIPTOR);
+  operation.set(CUDNN_ATTR_OPERATION_NORM_FWD_MODE, CUDNN_BATCH_NORM);
+  operation.set(CUDNN_ATTR_OPERATION_NORM_FWD_PHASE, CUDNN_NORM_FWD_TRAINING);
+  operation.set(CUDNN_ATTR_OPERATION_NORM_FWD_XDESC, tensor(node.src));
+  operation.set(CUDNN_ATTR_OPERATION_NORM_FWD_SCALE_DESC, tensor(node.gamma));
+  operation.set(CUDNN_ATTR_OPERATION_NORM_FWD_BIAS_DESC, tensor(node.beta));
+  operation.set(CUDNN_ATTR_OPERATION_NORM_FWD_EPSILON_DESC, tensor(node.epsilon));
+  operation.set(CUDNN_ATTR_OPERATION_NORM_FWD_MEAN_DESC, tensor(node.mean));
+  operation.set(CUDNN_ATTR_OPERATION_NORM_FWD_INV_VARIANCE_DESC, tensor(node.rstd));
+  operation.set(CUDNN_ATTR_OPERATION_NORM_FWD_YDESC, tensor(node.dst));
+  operation.finalize("a batch norm");
+  operations_.push_back(std::move(operation));
+}
+
+void Operations::add(const NormBackward& node) {
+  Descriptor operation(cudnn_, CUDNN_BACKEND_OPERATION_NORM_BACKWARD_DESCRIPTOR);
+  operation.set(CUDNN_ATTR_OPERATION_NORM_BWD_MODE, CUDNN_BATCH_NORM);
+  operation.set(CUDNN_ATTR_OPERATION_NORM_BWD_XDESC, tensor(node.src));
+  operation.set(CUDNN_ATTR_OPERATION_NORM_BWD_DYDESC, tensor(node.diff_dst));
+  operation.set(CUDNN_ATTR_OPERATION_NORM_BWD_SCALE_DESC, tensor(node.gamma));
+  operation.set(CUDNN_ATTR_OPERATION_NORM_BWD_MEAN_DESC, tensor(node.mean));
+  operation.set(CUDNN_ATTR_OPERATION_NORM_BWD_INV_VARIANCE_DESC, tensor(node.rstd));
+  operation.set(CUDNN_ATTR_OPERATION_NORM_BWD_DXDESC, tensor(node.diff_src));
+  operation.set(CUDNN_ATTR_OPERATION_NORM_BWD_DSCALE_DESC, tensor(node.diff_gamma));
+  operation.set(CUDNN_ATTR_OPERATION_NORM_BWD_DBIAS_DESC, tensor(node.diff_beta));
+  operation.finalize("the gradients of a batch norm");
   operations_.push_back(std::move(operation));
 }
 

@@ -20,10 +20,12 @@ class Operations {
 
  private:
   void add(const Convolution& node);
-  void add(const AddBias& node);
+  void add(const Pointwise& node);
   void add(const Relu& node);
   void add(const Sum& node);
   void add(const Pool& node);
+  void add(const NormForward& node);
+  void add(const NormBackward& node);
   const Descriptor& tensor(Id id) const { return tensors_.at(id); }
 
   const Functions& cudnn_;

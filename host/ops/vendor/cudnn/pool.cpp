@@ -8,9 +8,8 @@
 #include "host/ops/vendor/cudnn/context.h"
 #include "host/ops/vendor/cudnn/graphs.h"
 #include "host/ops/vendor/cudnn/pool.h"
+#include "host/ops/vendor/device_steps.h"
 #include "host/ops/vendor/making.h"
-#include "host/runtime/device.h"
-#include "kernels/table.h"
 
 namespace cudacards {
 namespace cudnn {
@@ -23,9 +22,7 @@ PoolPlans::PoolPlans(const Pool2dProblem& pool, PoolKind kind, const Problem& pr
   const bool is_max = kind == PoolKind::kMax;
   // The index is a signed byte.
   if (is_max && pool.window_h * pool.window_w > 128) throw Refused("cuDNN: windows of more than 128 elements");
-  // Nothing is multiplied: fp32 keeps its bits whatever the engine's notes say of tensor cores.
-  EngineRules rules = rules_for(problem, type_);
-  rules.has_fp32_factors = false;
+  const EngineRules rules = rules_without_products(problem);
   keeps_index_ = is_max && problem.training;
   forward_ =
       plan_for(is_max ? max_pool_forward(pool, type_, keeps_index_) : global_average_forward(pool, type_), rules);
@@ -75,11 +72,9 @@ class PoolKernel : public Kernel {
     void* diff_src = accumulates ? vendor::at<void>(args.scratchpad, addend_) : args.diff_src[0];
     plans_.backward(args.diff_dst, args.workspace, diff_src, vendor::at<void>(args.scratchpad, workspace_),
                     args.device.stream);
-    if (!accumulates) return;
-    require(kernels_.add_backward({.elements = src_.shape.elements()}, src_.type,
-                                  {diff_src, args.diff_src[0], GradMode::kAccumulate}, args.device.stream,
-                                  kDefaultElementwiseTuning),
-            "adding a gradient");
+    if (accumulates) {
+      vendor::add_into(kernels_, {src_.type, src_.shape.elements()}, diff_src, args.diff_src[0], args.device.stream);
+    }
   }
 
  protected:
