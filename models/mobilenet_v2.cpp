@@ -11,7 +11,7 @@
 namespace cudacards {
 namespace {
 
-constexpr float kEpsilon = 1e-3f, kMomentum = 0.999f;  // of every batch norm, as in Keras
+constexpr float kEpsilon = 1e-3f;  // of every batch norm, as in Keras
 constexpr int kStemFilters = 32, kFeatures = 1280;
 
 // A run of blocks (Sandler et al., CVPR 2018, table 2). Only its first block strides.
@@ -42,10 +42,10 @@ double exact_width(float width) {
 /// Layers with names that weight files rely on: <place>/<layer>, see docs/formats.md.
 class Network {
  public:
-  explicit Network(const ModelSpec& spec) : width_(exact_width(spec.width_multiplier)) {
-    if (spec.input_range != ModelSpec{}.input_range)
-      throw UsageError("mobilenetv2 has the input range of its weights, -1..1: leave the other out");
-    x_ = rescaled(g_, g_.image(spec.height, spec.width), InputRange::kCentred);  // (N,H,W,3) uint8 -> [-1,1]
+  explicit Network(const ModelSpec& spec)
+      : width_(exact_width(spec.width_multiplier)), momentum_(spec.fine_tuning.momentum) {
+    // (N,H,W,3) uint8 -> [-1,1]
+    x_ = rescaled(g_, g_.image(spec.height, spec.width), input_range(spec));
   }
 
   void features() {
@@ -85,6 +85,14 @@ class Network {
   Graph finish() && { return std::move(g_).logits(x_); }
 
  private:
+  static InputRange input_range(const ModelSpec& spec) {
+    const bool is_notebooks = spec.head == Head::kNotebook || spec.head == Head::kNotebookFinetune;
+    if (spec.input_range == InputRange::kUnscaled && is_notebooks) return spec.input_range;
+    if (spec.input_range != ModelSpec{}.input_range)
+      throw UsageError("mobilenetv2 has the input range of its weights, -1..1: leave the other out");
+    return InputRange::kCentred;
+  }
+
   // "Same" padding: for stride 2 and an even size a zero behind and none in front, as in Keras. The batch norm's beta
   // is the bias.
   void conv(const std::string& name, Conv2dOptions options) {
@@ -97,7 +105,7 @@ class Network {
     g_.named(name);
   }
   void batch_norm(const std::string& name) {
-    x_ = g_.batch_norm(x_, kMomentum, kEpsilon);
+    x_ = g_.batch_norm(x_, momentum_, kEpsilon);
     g_.named(name);
   }
   void relu6(const std::string& name) {
@@ -127,6 +135,7 @@ class Network {
   Graph g_;
   Node x_;
   const double width_;
+  const float momentum_;
 };
 
 }  // namespace

@@ -7,7 +7,15 @@ namespace cudacards {
 
 /// A picture's pixels in the range that the network learns from.
 inline Node rescaled(Graph& g, Node image, InputRange range) {
-  return range == InputRange::kUnit ? g.rescale(image, 1.0f / 255) : g.rescale(image, 1 / 127.5f, -1.0f);
+  switch (range) {
+    case InputRange::kUnit:
+      return g.rescale(image, 1.0f / 255);
+    case InputRange::kCentred:
+      return g.rescale(image, 1 / 127.5f, -1.0f);
+    case InputRange::kUnscaled:
+      break;
+  }
+  return g.rescale(image, 2.0f, -1.0f);
 }
 
 }  // namespace cudacards

@@ -15,6 +15,17 @@ void require_no_choice(const ModelEntry& entry, const ModelSpec& spec) {
     throw UsageError(fmt::format("{} has one width: leave out the width {}", entry.name, spec.width_multiplier));
   if (spec.head != ModelSpec{}.head)
     throw UsageError(fmt::format("{} has one head, linear: leave the other out", entry.name));
+  if (spec.input_range == InputRange::kUnscaled)
+    throw UsageError(
+        fmt::format("{} has no input range unscaled: that is a mistake of mobilenetv2's notebook heads", entry.name));
+  const FineTuning usual, &asked = spec.fine_tuning;
+  if (asked.freeze != usual.freeze)
+    throw UsageError(fmt::format("{} has no pre-trained features to freeze: leave out --freeze {}", entry.name,
+                                 asked.freeze.to_string()));
+  if (asked.batch_norms != usual.batch_norms)
+    throw UsageError(fmt::format("{} has no batch norms: leave out --bn", entry.name));
+  if (asked.layer_decay != usual.layer_decay)
+    throw UsageError(fmt::format("{} has one learning rate: leave out the layer decay", entry.name));
 }
 
 }  // namespace
@@ -34,7 +45,9 @@ Graph build_model(const std::string& arch, const ModelSpec& spec) {
   for (const auto& entry : models()) {
     if (arch == entry.name) {
       if (!entry.has_widths_and_heads) require_no_choice(entry, spec);
-      return entry.build(spec);
+      Graph graph = entry.build(spec);
+      if (entry.has_widths_and_heads) apply(spec.fine_tuning, graph);
+      return graph;
     }
     names.emplace_back(entry.name);
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "host/graph/graph.h"
+#include "models/fine_tuning.h"
 
 namespace cudacards {
 
@@ -25,8 +26,9 @@ constexpr int default_classes(Head head) { return head == Head::kImagenet ? kIma
 
 /// What pixels become before the first layer.
 enum class InputRange : std::uint8_t {
-  kUnit,     // 0..1, as in the notebook
-  kCentred,  // -1..1: inputs that are all positive push every unit of a dense layer the same way
+  kUnit,      // 0..1, as in the notebook
+  kCentred,   // -1..1: inputs that are all positive push every unit of a dense layer the same way
+  kUnscaled,  // mobilenetv2's notebook heads: 0..255 where the notebook's module takes 0..1 and makes -1..1 of it
 };
 
 struct ModelSpec {
@@ -37,6 +39,7 @@ struct ModelSpec {
   // Only for models that have them (ModelEntry::has_widths_and_heads).
   float width_multiplier = 1.0f;  // of the channels: one of mobilenet_widths()
   Head head = Head::kLinear;
+  FineTuning fine_tuning;
 };
 
 struct ModelEntry {

@@ -5,6 +5,7 @@
 #include "host/runtime/device_choice.h"
 #include "host/runtime/log.h"
 #include "host/runtime/threads.h"
+#include "host/train/presets.h"
 
 namespace cudacards::cli {
 std::string checkpoint_in(const std::string& path) {
@@ -18,6 +19,21 @@ CLI::Option* add_threads(CLI::App& command, int& threads) {
       ->type_name("N")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
+}
+
+CLI::Option* add_freeze_option(CLI::App& command, const std::function<void(Freeze)>& use) {
+  return command
+      .add_option_function<std::string>(
+          "--freeze", [use](const std::string& text) { use(Freeze::from_text(text, "--freeze")); },
+          "What of mobilenetv2 keeps its values, batch norms by running statistics: none, backbone (all below the "
+          "head), blocks:K (the stem and the first K of 17 blocks)")
+      ->type_name("PART");
+}
+
+std::string descriptions_of_presets() {
+  std::vector<std::string> texts;
+  for (const Preset& preset : presets()) texts.push_back(fmt::format("{} ({})", preset.name, preset.description));
+  return fmt::format("{}", fmt::join(texts, ", "));
 }
 
 CLI::Option* add_impl_option(CLI::App& command, const std::function<void(const std::string&)>& use) {
@@ -59,12 +75,9 @@ void add_inference(CLI::App& command, InferenceOptions& options) {
       ->type_name("N")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  command
-      .add_option_function<std::string>(
-          "--precision",
-          [&options](const std::string& word) { options.model.precision = from_word<Precision>(word, "--precision"); },
-          fmt::format("What is computed in: {}", fmt::join(words_of<Precision>(), ", ")))
-      ->type_name("WORD")
+  add_word_option<Precision>(
+      command, "--precision", [&options](Precision precision) { options.model.precision = precision; },
+      "What is computed in")
       ->default_str("as it was trained");
   command
       .add_option("--device", options.device, "auto, cpu, cuda, cuda:N or emulated (a GPU in software, for tiny sizes)")

@@ -14,13 +14,13 @@ namespace cudacards::cli {
 
 /// An option whose value is a word of an enum; the words are listed in its help. Refuses other words with a guess.
 template <class Enum>
-CLI::Option* add_word(CLI::App& command, const std::string& name, Enum& value, const std::string& description) {
+CLI::Option* add_word_option(CLI::App& command, const std::string& name, const std::function<void(Enum)>& use,
+                             const std::string& description) {
   return command
       .add_option_function<std::string>(
-          name, [&value, name](const std::string& word) { value = from_word<Enum>(word, name); },
+          name, [use, name](const std::string& word) { use(from_word<Enum>(word, name)); },
           fmt::format("{}: {}", description, fmt::join(words_of<Enum>(), ", ")))
-      ->type_name("WORD")
-      ->default_str(word_of(value));
+      ->type_name("WORD");
 }
 
 /// What inference needs besides a checkpoint.
@@ -47,6 +47,15 @@ void add_impl(CLI::App& command, ImplRules& rules);
 /// --tune and --no-tune.
 void add_tune_flags(CLI::App& command, const std::function<void(Tune)>& use);
 void add_tune(CLI::App& command, Tune& tune);
+
+/// --freeze; `use` gets its value.
+CLI::Option* add_freeze_option(CLI::App& command, const std::function<void(Freeze)>& use);
+/// For --bn, whose words follow.
+inline constexpr const char* kBatchNormsHelp =
+    "What mobilenetv2's batch norms do whose layers are not frozen: as those of frozen layers, or by the batch's "
+    "statistics";
+/// "best (augmentation, ...), ...": for the help of --preset.
+std::string descriptions_of_presets();
 
 CLI::Option* add_threads(CLI::App& command, int& threads);
 

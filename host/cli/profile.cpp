@@ -13,6 +13,7 @@
 #include "host/runtime/log.h"
 #include "host/runtime/threads.h"
 #include "host/train/checkpoint.h"
+#include "host/train/presets.h"
 #include "host/train/profile.h"
 #include "models/registry.h"
 
@@ -92,12 +93,8 @@ void add_profile(CLI::App& app, Action& action) {
       ->type_name("DEVICE")
       ->capture_default_str();
   const std::string as_trained = "the run's, or ";
-  command
-      .add_option_function<std::string>(
-          "--precision",
-          [profile](const std::string& word) { profile->precision = from_word<Precision>(word, "--precision"); },
-          fmt::format("What is computed in: {}", fmt::join(words_of<Precision>(), ", ")))
-      ->type_name("WORD")
+  add_word_option<Precision>(
+      command, "--precision", [profile](Precision precision) { profile->precision = precision; }, "What is computed in")
       ->default_str(as_trained + "what train takes");
   add_number(command, "--batch", profile->batch, "Pictures a step", as_trained + "32", 1, 65536);
   add_number(command, "--image-size", profile->image_size, "Pictures of N x N", as_trained + "224", 8, 4096);

@@ -15,6 +15,7 @@
 #include "host/runtime/device_choice.h"
 #include "host/runtime/error.h"
 #include "host/runtime/log.h"
+#include "host/train/presets.h"
 #include "host/train/trainer.h"
 #include "host/train/words.h"
 #include "models/registry.h"
@@ -46,15 +47,10 @@ CLI::Option* add_field(TrainCommand& train, const std::string& name, T RunConfig
 template <class Enum>
 CLI::Option* add_word_field(TrainCommand& train, const std::string& name, Enum RunConfig::*field,
                             const std::string& description, const std::string& default_text) {
-  return train.command
-      ->add_option_function<std::string>(
-          name,
-          [&train, name, field](const std::string& word) {
-            const Enum value = from_word<Enum>(word, name);
-            train.changes.emplace_back([=](RunConfig& c) { c.*field = value; });
-          },
-          fmt::format("{}: {}", description, fmt::join(words_of<Enum>(), ", ")))
-      ->type_name("WORD")
+  return add_word_option<Enum>(
+             *train.command, name,
+             [&train, field](Enum value) { train.changes.emplace_back([=](RunConfig& c) { c.*field = value; }); },
+             description)
       ->default_str(default_text);
 }
 
@@ -154,21 +150,20 @@ void add_data_options(TrainCommand& train) {
   add_field(train, "--train", &RunConfig::data_train, "Class folders to learn from, instead of DATA", "none", "DIR");
   add_field(train, "--valid", &RunConfig::data_valid, "Class folders to validate with", "a tenth of --train", "DIR");
   add_field(train, "--test", &RunConfig::data_test, "Class folders that are only named in the run", "none", "DIR");
-  add_field(train, "--image-size", &RunConfig::image_size, "Pictures are squashed to N x N", "224, best for mlp: 64",
-            "N");
+  add_field(train, "--image-size", &RunConfig::image_size, "Pictures are squashed to N x N",
+            "224, best for mlp: 64, mobilenetv2's notebooks: 128", "N");
 }
 
 void add_run_options(TrainCommand& train) {
   add_field(train, "--arch", &RunConfig::arch, "The model: " + names_of_models(), "cnn", "NAME");
-  add_field(train, "--width", &RunConfig::width, "Multiplier of mobilenetv2's channels: " + widths_of_models(), "1",
-            "N");
+  add_field(train, "--width", &RunConfig::width, "Multiplier of mobilenetv2's channels: " + widths_of_models(),
+            "that of --weights, without them 1", "N");
   add_word_field(train, "--head", &RunConfig::head, "What follows mobilenetv2's features", "linear");
   add_field(train, "--weights", &RunConfig::weights,
             "Start from these weights, as `cudacards weights import` or a run makes them; a head for other classes "
             "starts fresh",
             "random ones", "FILE");
-  add_field(train, "--preset", &RunConfig::preset,
-            "Values of all that is not given: best (augmentation, AdamW, cosine schedule), notebook (Keras' defaults)",
+  add_field(train, "--preset", &RunConfig::preset, "Values of all that is not given: " + descriptions_of_presets(),
             "best", "NAME");
   train.command->add_option("--config", train.config_file, "A TOML file, as a run's run.toml; options win over it")
       ->type_name("FILE")
@@ -187,18 +182,35 @@ void add_run_options(TrainCommand& train) {
 }
 
 void add_training_options(TrainCommand& train) {
-  add_field(train, "--epochs", &RunConfig::epochs, "Passes over the data", "best: 40, notebook: 10", "N");
+  add_field(train, "--epochs", &RunConfig::epochs, "Passes over the data",
+            "best, finetune: 40, transfer: 100, notebooks: 10", "N");
   add_field(train, "--batch", &RunConfig::batch, "Pictures a step", "32", "N");
-  add_field(train, "--lr", &RunConfig::rate, "Learning rate, the schedule's highest", "0.001, best for mlp: 0.0003",
+  add_field(train, "--lr", &RunConfig::rate, "Learning rate, the schedule's highest",
+            "0.001, best for mlp: 0.0003, "
+            "finetune: 0.0015, transfer: 0.003, notebook-finetune: 0.0001",
             "RATE");
-  add_word_field(train, "--schedule", &RunConfig::schedule, "Of the learning rate", "best: cosine, notebook: constant");
+  add_word_field(train, "--schedule", &RunConfig::schedule, "Of the learning rate", "cosine, notebooks: constant");
   add_field(train, "--label-smoothing", &RunConfig::label_smoothing, "Share of the target spread over all classes",
-            "best: 0.1, notebook: 0", "SHARE");
-  add_field(train, "--ema", &RunConfig::ema_decay, "Decay of the averaged weights; 0: no average", "0", "DECAY");
+            "0.1, notebooks: 0", "SHARE");
+  add_field(train, "--ema", &RunConfig::ema_decay,
+            "Decay of the averaged weights, which are validated and become `best`; 0: no average", "0, finetune: 0.998",
+            "DECAY");
   add_field(train, "--patience", &RunConfig::patience, "Stop after N epochs without improvement; 0: never", "0", "N");
   add_field(train, "--checkpoint-steps", &RunConfig::checkpoint_steps, "Save every N steps too; 0: after each epoch",
             "0", "N");
   add_field(train, "--seed", &RunConfig::seed, "Of every random number", "1234", "N");
+}
+
+void add_fine_tuning_options(TrainCommand& train) {
+  add_freeze_option(*train.command, [&train](Freeze freeze) {
+    train.changes.emplace_back([=](RunConfig& c) { c.freeze = freeze; });
+  })->default_str("none, transfer: backbone");
+  add_word_field(train, "--bn", &RunConfig::batch_norms, kBatchNormsHelp, "batch, transfer: frozen");
+  add_field(train, "--warmup", &RunConfig::warmup_epochs, "Epochs in which the learning rate rises to its highest",
+            "1, notebooks: 0", "N");
+  add_field(train, "--layer-decay", &RunConfig::layer_decay,
+            "A block's learning rate over that of the block above it in mobilenetv2, whose head has the whole rate",
+            "1, finetune: 0.95", "FACTOR");
 }
 
 void add_machine_options(TrainCommand& train) {
@@ -207,7 +219,7 @@ void add_machine_options(TrainCommand& train) {
       ->type_name("DEVICE")
       ->default_str("auto");
   add_word_field(train, "--precision", &RunConfig::precision, "What is computed in; tf32 on a GPU",
-                 "best: bf16 where the device multiplies it, else fp32; notebook: fp32");
+                 "best, finetune: bf16 where the device multiplies it, else fp32; others: fp32");
   add_impl_option(*train.command, [&train](const std::string& rule) {
     train.changes.emplace_back([=](RunConfig& c) { c.impl.add(rule, "--impl"); });
   });
@@ -229,6 +241,7 @@ void add_train(CLI::App& app, Action& action) {
   add_data_options(*train);
   add_run_options(*train);
   add_training_options(*train);
+  add_fine_tuning_options(*train);
   add_machine_options(*train);
   train->command->callback([train, &action] { action = [train] { return run(*train); }; });
 }

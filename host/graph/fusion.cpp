@@ -6,16 +6,6 @@
 namespace cudacards {
 namespace {
 
-std::vector<bool> layers_that_lead_to_the_result(const Graph& graph) {
-  std::vector<bool> needed(graph.layers().size(), false);
-  needed[static_cast<std::size_t>(graph.result())] = true;
-  for (std::size_t i = graph.layers().size(); i-- > 0;) {
-    if (!needed[i]) continue;
-    for (const int input : graph.layers()[i].inputs) needed[static_cast<std::size_t>(input)] = true;
-  }
-  return needed;
-}
-
 /// The convolution with the batch norm in it; null where they are not such a pair.
 std::shared_ptr<const Operation> fold(const Operation& first, const Operation& second) {
   const auto* conv = dynamic_cast<const Conv2d*>(&first);
@@ -25,6 +15,16 @@ std::shared_ptr<const Operation> fold(const Operation& first, const Operation& s
 }
 
 }  // namespace
+
+std::vector<bool> layers_that_lead_to_the_result(const Graph& graph) {
+  std::vector<bool> needed(graph.layers().size(), false);
+  needed[static_cast<std::size_t>(graph.result())] = true;
+  for (std::size_t i = graph.layers().size(); i-- > 0;) {
+    if (!needed[i]) continue;
+    for (const int input : graph.layers()[i].inputs) needed[static_cast<std::size_t>(input)] = true;
+  }
+  return needed;
+}
 
 std::vector<FusedStep> fuse_layers(const Graph& graph, bool fuse, Folding folding) {
   CUDACARDS_CHECK(graph.result() >= 0, "the graph has no logits() yet");
@@ -40,8 +40,8 @@ std::vector<FusedStep> fuse_layers(const Graph& graph, bool fuse, Folding foldin
   std::vector<FusedStep> steps;
   std::vector<int> step_of_layer(layers.size(), -1);  // the input keeps -1
   std::vector<bool> absorbed(layers.size(), false);
-  for (std::size_t i = 1; i < layers.size(); ++i) {
-    if (!needed[i] || absorbed[i]) continue;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (!needed[i] || absorbed[i] || static_cast<int>(i) == graph.input()) continue;
     FusedStep step{{static_cast<int>(i)}, layers[i].operation, {}};
     for (std::size_t last = i; fuse && consumers[last].size() == 1;) {
       const auto next = static_cast<std::size_t>(consumers[last].front());

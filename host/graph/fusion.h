@@ -20,6 +20,9 @@ struct FusedStep {
 /// together with it (training).
 enum class Folding : std::uint8_t { kAll, kFrozen };
 
+/// For each layer whether the result depends on it.
+std::vector<bool> layers_that_lead_to_the_result(const Graph& graph);
+
 /// Steps in order of execution. Layers that the result does not depend on are left out. With `fuse` false every layer
 /// is a step.
 std::vector<FusedStep> fuse_layers(const Graph& graph, bool fuse, Folding folding = Folding::kFrozen);

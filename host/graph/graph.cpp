@@ -127,14 +127,42 @@ Graph& Graph::logits(Node result) & {
 
 Graph&& Graph::logits(Node result) && { return std::move(static_cast<Graph&>(*this).logits(result)); }
 
-int Graph::set_trainable(const std::string& prefix, bool trainable) {
+namespace {
+
+/// Returns how many of those that were changed have parameters.
+template <class Change>
+int change_layers(std::vector<Layer>& layers, const std::string& prefix, Change change) {
   int matched = 0;
-  for (auto& layer : layers_) {
+  for (auto& layer : layers) {
     if (!layer.name.starts_with(prefix)) continue;
-    layer.trainable = trainable;
+    change(layer);
     if (!layer.parameters.empty()) ++matched;
   }
   return matched;
+}
+
+}  // namespace
+
+int Graph::set_trainable(const std::string& prefix, bool trainable) {
+  return change_layers(layers_, prefix, [=](Layer& layer) { layer.trainable = trainable; });
+}
+
+int Graph::set_rate_scale(const std::string& prefix, float rate_scale) {
+  return change_layers(layers_, prefix, [=](Layer& layer) { layer.rate_scale = rate_scale; });
+}
+
+int Graph::input() const {
+  const auto last = std::find_if(layers_.rbegin(), layers_.rend(), [](const Layer& layer) { return !layer.operation; });
+  return static_cast<int>(layers_.rend() - last) - 1;
+}
+
+Graph Graph::above(Node input) const {
+  Graph graph = *this;
+  Layer& layer = graph.layers_.at(static_cast<std::size_t>(input.id));
+  layer.operation = nullptr;
+  layer.inputs.clear();
+  graph.input_kind_ = InputKind::kTensor;
+  return graph;
 }
 
 const Layer& Graph::layer(Node node) const {
@@ -146,7 +174,7 @@ const Layer& Graph::layer(Node node) const {
 
 Shape Graph::input_shape() const {
   CUDACARDS_CHECK(!layers_.empty());
-  return layers_.front().shape;
+  return layers_[static_cast<std::size_t>(input())].shape;
 }
 
 int Graph::classes() const {

@@ -22,7 +22,8 @@ struct Layer {
   std::vector<int> inputs;                     // ids of layers, all smaller than this layer's own
   Shape shape;                                 // with batch 1
   std::vector<ParameterSpec> parameters;
-  bool trainable = true;  // false: frozen, its parameters keep their values
+  bool trainable = true;    // false: frozen, its parameters keep their values
+  float rate_scale = 1.0f;  // its learning rate is the run's times this
 };
 
 /// What the input is. A picture is uint8 (N,H,W,3) and must pass a rescale; a tensor is fp32 (N, ...).
@@ -58,9 +59,16 @@ class Graph {
   /// Freezes or thaws the layers whose names start with `prefix` ("": all). Returns how many layers with parameters
   /// matched.
   int set_trainable(const std::string& prefix, bool trainable);
+  /// The same for the learning rate.
+  int set_rate_scale(const std::string& prefix, float rate_scale);
+
+  /// What lies above `input`, whose results become the tensor input. Layers keep their places, names and parameters, so
+  /// that Parameters of either graph serve the other; those below are no longer computed.
+  Graph above(Node input) const;
 
   const std::vector<Layer>& layers() const { return layers_; }
   const Layer& layer(Node node) const;
+  int input() const;  // the last layer without an operation
   int result() const { return result_; }
   InputKind input_kind() const { return input_kind_; }
   Shape input_shape() const;  // with batch 1

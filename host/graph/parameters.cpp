@@ -37,7 +37,7 @@ Layout lay_out(const Graph& graph) {
     for (const auto& spec : layer.parameters) {
       const std::int64_t end = layout.size + spec.shape.elements();
       layout.list.push_back({layer.name + "/" + spec.name, static_cast<int>(i), spec, layout.size, end,
-                             layer.trainable && spec.trainable});
+                             layer.trainable && spec.trainable, layer.trainable, layer.rate_scale});
       layout.size = (end + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine;
     }
   }
@@ -80,15 +80,16 @@ const Parameter* Parameters::find(const std::string& name) const {
   return nullptr;
 }
 
-std::vector<OptimizerSegment> Parameters::segments() const {
+std::vector<OptimizerSegment> Parameters::segments(MovingAverage average) const {
   std::vector<OptimizerSegment> segments;
   for (const auto& p : list_) {
-    if (!p.trainable) continue;
-    if (!segments.empty() && segments.back().decays == p.spec.decays &&
-        p.begin - segments.back().end < kFloatsPerLine) {
-      segments.back().end = p.end;  // the padding between them is zero and its gradient too
+    if (!(average == MovingAverage::kKept ? p.moves : p.trainable)) continue;
+    const OptimizerSegment next = {p.begin, p.end, p.trainable && p.spec.decays, p.trainable ? p.rate_scale : 0.0f};
+    if (!segments.empty() && segments.back().decays == next.decays && segments.back().rate_scale == next.rate_scale &&
+        next.begin - segments.back().end < kFloatsPerLine) {
+      segments.back().end = next.end;  // the padding between them is zero and its gradient too
     } else {
-      segments.push_back({p.begin, p.end, p.spec.decays});
+      segments.push_back(next);
     }
   }
   return segments;

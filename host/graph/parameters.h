@@ -19,6 +19,8 @@ struct Parameter {
   ParameterSpec spec;
   std::int64_t begin = 0, end = 0;  // elements in the buffers
   bool trainable = true;            // the layer is not frozen and the parameter is not a statistic
+  bool moves = true;                // trainable, or a statistic of a layer that is not frozen
+  float rate_scale = 1.0f;          // its learning rate is the run's times this
 };
 
 class Parameters {
@@ -40,8 +42,9 @@ class Parameters {
   std::span<const float> values(const Parameter& p) const {
     return values().subspan(static_cast<std::size_t>(p.begin), static_cast<std::size_t>(p.end - p.begin));
   }
-  /// Runs of trainable parameters for the optimizer, neighbours merged.
-  std::vector<OptimizerSegment> segments() const;
+  /// Runs of parameters for the optimizer, neighbours merged: those that are trainable, and where it keeps an average
+  /// also moving statistics, with rate 0, at which it leaves them alone and averages them.
+  std::vector<OptimizerSegment> segments(MovingAverage average = MovingAverage::kNone) const;
   std::int64_t size() const { return size_; }
 
   /// To be called after anything but a plan has written values(): packed copies of the plans are made again.

@@ -113,10 +113,19 @@ void Plan::forward(const DeviceImages& images, const Step& step) {
   state_->run_forward({.device = &images}, step);
 }
 
-void Plan::forward(const float* src, const Step& step) {
+void Plan::set_input(const float* src) {
   CUDACARDS_CHECK(state_->input_kind == InputKind::kTensor);
   copy_input(*state_->device, src, state_->values[0]);
+}
+
+void Plan::forward(const Step& step) {
+  CUDACARDS_CHECK(state_->input_kind == InputKind::kTensor);
   state_->run_forward({}, step);
+}
+
+void Plan::forward(const float* src, const Step& step) {
+  set_input(src);
+  forward(step);
 }
 
 void Plan::backward(const Step& step) {
@@ -180,36 +189,44 @@ void Plan::observe(const ImageBatch& images, const Step& step,
 }
 
 std::string Plan::find_non_finite(const ImageBatch& images, const Step& step, const std::function<void()>& loss) {
-  State& state = *state_;
+  return state_->find_non_finite(state_->images_of(images), step, loss);
+}
+
+std::string Plan::find_non_finite(const Step& step, const std::function<void()>& loss) {
+  CUDACARDS_CHECK(state_->input_kind == InputKind::kTensor);
+  return state_->find_non_finite({}, step, loss);
+}
+
+std::string Plan::State::find_non_finite(const Images& images, const Step& step, const std::function<void()>& loss) {
   const auto are_finite = [&](const float* values, const Parameter& p) {
-    return state.is_finite(values + p.begin, {{p.end - p.begin}, DType::kF32});
+    return is_finite(values + p.begin, {{p.end - p.begin}, DType::kF32});
   };
-  Step now = state.begin(step);
+  Step now = begin(step);
   now.parameters_changed = true;
-  const float* values = state.on_device ? state.on_device->parameters.values() : state.parameters->values().data();
-  for (const auto& parameter : state.parameters->list()) {
+  const float* values = on_device ? on_device->parameters.values() : parameters->values().data();
+  for (const auto& parameter : parameters->list()) {
     if (!are_finite(values, parameter)) return parameter.name;
   }
-  const State::Images pictures = state.images_of(images);
-  for (std::size_t i = 0; i < state.nodes.size(); ++i) {
-    state.run_forward(i, pictures, now);
-    if (!state.is_finite(state.bound[i].dst, state.nodes[i].problem.dst)) return state.nodes[i].name + ": dst";
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    run_forward(i, images, now);
+    if (!is_finite(bound[i].dst, nodes[i].problem.dst)) return nodes[i].name + ": dst";
   }
   loss();
-  if (!state.is_finite(diff_logits(), state.result().desc)) return "logits: gradient";
-  for (std::size_t i = state.nodes.size(); i-- > 0;) {
-    const PlanNode& node = state.nodes[i];
+  if (!is_finite(result().diff, result().desc)) return "logits: gradient";
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    const PlanNode& node = nodes[i];
     if (!node.runs_backward) continue;
-    state.run_backward(i, now);
-    for (const auto& parameter : state.parameters->list()) {
+    run_backward(i, now);
+    for (const auto& parameter : parameters->list()) {
       if (!parameter.trainable ||
           std::find(node.layers.begin(), node.layers.end(), parameter.layer) == node.layers.end())
         continue;
-      if (!are_finite(gradients().data(), parameter)) return fmt::format("{}: diff {}", node.name, parameter.name);
+      if (!are_finite(gradients.as<float>().data(), parameter))
+        return fmt::format("{}: diff {}", node.name, parameter.name);
     }
     for (std::size_t s = 0; s < node.inputs.size(); ++s) {
-      void* diff = state.bound[i].diff_src[s];
-      if (diff != nullptr && !state.is_finite(diff, node.problem.src[s])) return node.name + ": diff src";
+      void* diff = bound[i].diff_src[s];
+      if (diff != nullptr && !is_finite(diff, node.problem.src[s])) return node.name + ": diff src";
     }
   }
   return "";

@@ -92,6 +92,10 @@ class Plan {
   /// Runs all nodes; no allocation. `step.training` chooses dropout and batch statistics and needs Mode::kTrain.
   void forward(const ImageBatch& images, const Step& step);
   void forward(const float* src, const Step& step);
+  /// Of a graph with a tensor input: writes it, (batch, ...) fp32 in host memory, for the next forward alone.
+  void set_input(const float* src);
+  /// From what set_input() was given.
+  void forward(const Step& step);
   /// On a device, from pictures that are there already.
   void forward(const DeviceImages& images, const Step& step);
   /// From diff_logits() to gradients(). Every trainable gradient is overwritten. Stops where nothing below is
@@ -127,6 +131,8 @@ class Plan {
   /// node by node, because the arena reuses memory; `loss` has to fill diff_logits() from logits() as in the step
   /// itself.
   std::string find_non_finite(const ImageBatch& images, const Step& step, const std::function<void()>& loss);
+  /// The same from what set_input() was given.
+  std::string find_non_finite(const Step& step, const std::function<void()>& loss);
 
   /// forward(), showing every node's result while it is there, in the device's memory: the arena reuses it. A view
   /// shows nothing.

@@ -95,6 +95,7 @@ struct Plan::State {
   std::uint64_t version() const;
   DeviceStep device_step() const;
   bool is_finite(const void* data, const TensorDesc& desc);
+  std::string find_non_finite(const Images& images, const Step& step, const std::function<void()>& loss);
 };
 
 /// Fused, with nothing chosen and nothing placed.

@@ -68,7 +68,7 @@ void optimizer_step(const OptimizerOptions& options, std::span<const OptimizerSe
     const float sgd_decay = segment.decays ? options.weight_decay : 0.0f;
     // Blocks that stay in the cache, so that the average reads the new parameters from there.
     constexpr std::int64_t kBlock = 4096;
-    parallel_ranges(segment.end - segment.begin, [&](std::int64_t first, std::int64_t last, int) {
+    const auto update = [&](std::int64_t first, std::int64_t last, int) {
       for (std::int64_t i = segment.begin + first; i < segment.begin + last; i += kBlock) {
         const std::int64_t end = std::min(i + kBlock, segment.begin + last);
         if (is_sgd) {
@@ -78,7 +78,13 @@ void optimizer_step(const OptimizerOptions& options, std::span<const OptimizerSe
         }
         ema.take(i, end, parameters.data());
       }
-    });
+    };
+    const std::int64_t size = segment.end - segment.begin;
+    if (size <= kBlock) {  // threads would take longer to meet
+      update(0, size, 0);
+    } else {
+      parallel_ranges(size, update);
+    }
   }
 }
 

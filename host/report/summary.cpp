@@ -13,13 +13,6 @@
 namespace cudacards {
 namespace {
 
-std::string with_commas(std::int64_t value) {
-  std::string digits = std::to_string(value);
-  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3)
-    digits.insert(static_cast<std::size_t>(i), ",");
-  return digits;
-}
-
 // Keras writes the open batch as None.
 std::string shape_text(const Shape& shape) {
   return fmt::format("(None, {})", fmt::join(shape.sizes().begin() + 1, shape.sizes().end(), ", "));

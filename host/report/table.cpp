@@ -8,6 +8,13 @@
 
 namespace cudacards {
 
+std::string with_commas(std::int64_t value) {
+  std::string digits = std::to_string(value);
+  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3)
+    digits.insert(static_cast<std::size_t>(i), ",");
+  return digits;
+}
+
 void Table::add(std::vector<std::string> row) {
   CUDACARDS_CHECK(row.size() == columns_.size());
   rows_.push_back(std::move(row));

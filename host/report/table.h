@@ -14,6 +14,9 @@ struct Column {
   Align align = Align::kLeft;
 };
 
+/// "12,945,269".
+std::string with_commas(std::int64_t value);
+
 class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}

@@ -142,7 +142,7 @@ void save_best(const std::string& path, const Parameters& parameters, std::span<
   const Group<const float> trained{"", values};
   std::vector<TensorView> tensors;
   for (const Parameter& p : parameters.list()) {
-    append_tensor(tensors, path, p.name, p, p.trainable ? trained.values_of(p) : parameters.values(p));
+    append_tensor(tensors, path, p.name, p, p.moves ? trained.values_of(p) : parameters.values(p));
   }
   write_safetensors(path, tensors, to_metadata(checkpoint, CheckpointKind::kInference));
 }

@@ -73,8 +73,8 @@ struct Checkpoint {
 void save_last(const std::string& path, const Parameters& parameters, std::span<const float> moment1,
                std::span<const float> moment2, std::span<const float> average, const Checkpoint& checkpoint);
 
-/// `values` is laid out as Parameters::values(): an average, or these values themselves. Of parameters that are not
-/// trained (running statistics, frozen layers) the current values are stored: an optimizer doesn't average them.
+/// `values` is laid out as Parameters::values(): an average, or these values themselves. Of frozen layers the
+/// current values are stored: an optimizer doesn't average them.
 void save_best(const std::string& path, const Parameters& parameters, std::span<const float> values,
                const Checkpoint& checkpoint);
 

@@ -32,7 +32,7 @@ struct InputLayout {
 class DeviceStepOfTraining final : public TrainingStep {
  public:
   DeviceStepOfTraining(Plan& plan, const RunConfig& config, const TrainedValues& values, const Pictures& pictures,
-                       DataPlace place, Replay replay)
+                       DataPlace place, Replay replay, const Features* features)
       : plan_(plan),
         device_(plan.device()),
         kernels_(device_.kernels()),
@@ -40,7 +40,8 @@ class DeviceStepOfTraining final : public TrainingStep {
         values_(values),
         replay_(replay),
         layout_(config.batch),
-        feed_(device_, pictures, config.batch, place),
+        features_(features ? std::make_unique<FeatureFeed>(*features) : nullptr),
+        pictures_(features ? nullptr : std::make_unique<PictureFeed>(device_, pictures, config.batch, place)),
         inputs_(device_, layout_.bytes, "a step's numbers"),
         moment1_(device_, values.moment1.size_bytes(), "the optimizer's first moment"),
         moment2_(device_, values.moment2.size_bytes(), "the optimizer's second moment"),
@@ -50,7 +51,7 @@ class DeviceStepOfTraining final : public TrainingStep {
         winner_(device_, rows_bytes(), "the winners of a batch"),
         metrics_(device_, sizeof(Metrics), "the metrics"),
         report_(device_, sizeof(GradientReport), "the gradients' report") {
-    const std::vector<OptimizerSegment> segments = values.parameters.segments();
+    const std::vector<OptimizerSegment> segments = values.parameters.segments(values.average_kept());
     segment_count_ = static_cast<int>(segments.size());
     segments_ = DeviceBuffer(device_, segments.size() * sizeof(OptimizerSegment), "the optimizer's segments");
     device_.upload(segments_.data(), segments.data(), segments_.size());
@@ -111,13 +112,14 @@ class DeviceStepOfTraining final : public TrainingStep {
     device_.download(values_.average.data(), average_.data(), average_.size());
   }
 
-  // Through the gradients' memory, which nobody needs between two steps.
+  // Through the gradients' memory, which nobody needs between two steps. Those of statistics are never written: the
+  // optimizer counts on their being 0.
   void swap_average() override {
     if (average_.size() == 0) return;
     plan_.prepare();
     DeviceParameters& parameters = plan_.device_parameters();
     for (const auto& p : values_.parameters.list()) {
-      if (!p.trainable) continue;
+      if (!p.moves) continue;
       const auto bytes = static_cast<std::size_t>(p.end - p.begin) * sizeof(float);
       float* value = parameters.values() + p.begin;
       float* average = average_.as<float>().data() + p.begin;
@@ -125,14 +127,17 @@ class DeviceStepOfTraining final : public TrainingStep {
       device_.copy(between, value, bytes);
       device_.copy(value, average, bytes);
       device_.copy(average, between, bytes);
+      if (!p.trainable) device_.fill(between, 0, bytes);
     }
     parameters.written();
   }
 
   std::string find_non_finite(const Batch& batch, std::uint64_t number) override {
     send(batch, number, 0);
-    return plan_.find_non_finite(batch.images, {.training = true, .seed = config_.seed, .number = number},
-                                 [&] { loss(); });
+    const Step now{.training = true, .seed = config_.seed, .number = number};
+    const auto loss_of_batch = [&] { loss(); };
+    return features_ ? plan_.find_non_finite(now, loss_of_batch)
+                     : plan_.find_non_finite(batch.images, now, loss_of_batch);
   }
 
  private:
@@ -161,14 +166,22 @@ class DeviceStepOfTraining final : public TrainingStep {
     std::memcpy(block, &head, sizeof head);
     std::memcpy(block + layout_.labels, batch.labels.data(), batch.labels.size() * sizeof(std::int32_t));
     std::memcpy(block + layout_.transforms, batch.transforms.data(), batch.transforms.size() * sizeof(ImageTransform));
-    feed_.send(batch, {reinterpret_cast<std::int32_t*>(block + layout_.indices), batch.labels.size()});
+    if (features_) {
+      features_->send(batch, plan_);
+    } else {
+      pictures_->send(batch, {reinterpret_cast<std::int32_t*>(block + layout_.indices), batch.labels.size()});
+    }
     device_.upload(inputs_.data(), block, layout_.bytes);
     staging.sent->record();
   }
 
   void step() {
     const Step now{.training = true, .seed = config_.seed};  // its number is in the clock
-    plan_.forward(images(), now);
+    if (features_) {
+      plan_.forward(now);
+    } else {
+      plan_.forward(images(), now);
+    }
     loss();
     plan_.backward(now);
     update();
@@ -177,7 +190,7 @@ class DeviceStepOfTraining final : public TrainingStep {
 
   DeviceImages images() {
     const bool augments = config_.augment.enabled();
-    return {.pictures = feed_.pictures(),
+    return {.pictures = pictures_->pictures(),
             .indices = input<std::int32_t>(layout_.indices),
             .transforms = augments ? input<ImageTransform>(layout_.transforms) : nullptr,
             .blurs = config_.augment.blur_probability > 0};
@@ -234,7 +247,8 @@ class DeviceStepOfTraining final : public TrainingStep {
   const TrainedValues values_;
   const Replay replay_;
   const InputLayout layout_;
-  PictureFeed feed_;
+  const std::unique_ptr<FeatureFeed> features_;  // one of the two
+  const std::unique_ptr<PictureFeed> pictures_;
   DeviceBuffer inputs_, moment1_, moment2_, average_, row_loss_, label_rank_, winner_, metrics_, report_, segments_;
   std::array<Staging, 2> staging_;
   std::size_t next_staging_ = 0;
@@ -246,8 +260,9 @@ class DeviceStepOfTraining final : public TrainingStep {
 }  // namespace
 
 std::unique_ptr<TrainingStep> make_device_step(Plan& plan, const RunConfig& config, const TrainedValues& values,
-                                               const Pictures& pictures, DataPlace place, Replay replay) {
-  return std::make_unique<DeviceStepOfTraining>(plan, config, values, pictures, place, replay);
+                                               const Pictures& pictures, DataPlace place, Replay replay,
+                                               const Features* features) {
+  return std::make_unique<DeviceStepOfTraining>(plan, config, values, pictures, place, replay, features);
 }
 
 }  // namespace cudacards

@@ -1,6 +1,7 @@
 #include "host/train/evaluate.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -55,20 +56,25 @@ std::vector<Sample> samples_of(const Dataset& dataset, const std::string& split,
 
 }  // namespace
 
-EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes,
-                    InferenceFeed* feed) {
+EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes, InferenceFeed* feed,
+                    const Features* features) {
   EvalReport report;
   for (const auto& name : classes) report.per_class.push_back({name});
   const int batch = plan.options().batch;
   const auto class_count = static_cast<std::int64_t>(classes.size());
   Loader loader(pictures, {.batch = batch});
+  std::optional<FeatureFeed> feature_feed;
+  if (features) feature_feed.emplace(*features);
 
   std::vector<std::int32_t> winners(static_cast<std::size_t>(batch));
   SoftmaxLossResult sum;
   for (std::int64_t i = 0; i < loader.batches(); ++i) {
     const Batch& data = loader.batch(0, i);
     const Step inference{.training = false};
-    if (feed != nullptr) {
+    if (feature_feed) {
+      feature_feed->send(data, plan);
+      plan.forward(inference);
+    } else if (feed != nullptr) {
       plan.forward(feed->images(data), inference);
     } else {
       plan.forward(data.images, inference);

@@ -6,6 +6,7 @@
 
 #include "host/data/dataset.h"
 #include "host/graph/plan.h"
+#include "host/train/features.h"
 #include "host/train/model.h"
 
 namespace cudacards {
@@ -29,9 +30,9 @@ struct EvalReport {
 };
 
 /// Loss without label smoothing. Runs `plan` in inference mode over the pictures in order. `feed`: the same pictures on
-/// the plan's device; null: each batch is sent from the host.
+/// the plan's device; null: each batch is sent from the host. `features`: theirs, for a plan that begins behind them.
 EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes,
-                    InferenceFeed* feed = nullptr);
+                    InferenceFeed* feed = nullptr, const Features* features = nullptr);
 
 /// Reads the data at `data` (a data set's root, or a bare folder of class folders) by the model's class names. `split`
 /// is train, valid or test, held out of train where train() would do so; empty: valid, or the whole of a bare folder.

@@ -11,12 +11,21 @@ namespace {
 
 class HostStep final : public TrainingStep {
  public:
-  HostStep(Plan& plan, const RunConfig& config, const TrainedValues& values)
-      : plan_(plan), config_(config), values_(values), segments_(values.parameters.segments()) {}
+  HostStep(Plan& plan, const RunConfig& config, const TrainedValues& values, const Features* features)
+      : plan_(plan),
+        config_(config),
+        values_(values),
+        features_(features ? std::make_unique<FeatureFeed>(*features) : nullptr),
+        segments_(values.parameters.segments(values.average_kept())) {}
 
   void run(const Batch& batch, std::uint64_t number, float rate) override {
     const Step step = step_of(number);
-    plan_.forward(batch.images, step);
+    if (features_) {
+      features_->send(batch, plan_);
+      plan_.forward(step);
+    } else {
+      plan_.forward(batch.images, step);
+    }
     const SoftmaxLossResult loss = loss_of(batch);
     plan_.backward(step);
     if (!is_finite(loss)) {
@@ -42,7 +51,7 @@ class HostStep final : public TrainingStep {
   void swap_average() override {
     if (values_.average.empty()) return;
     for (const auto& p : values_.parameters.list()) {
-      if (p.trainable)
+      if (p.moves)
         std::ranges::swap_ranges(values_.parameters.values(p),
                                  values_.average.subspan(static_cast<std::size_t>(p.begin)));
     }
@@ -50,7 +59,10 @@ class HostStep final : public TrainingStep {
   }
 
   std::string find_non_finite(const Batch& batch, std::uint64_t number) override {
-    return plan_.find_non_finite(batch.images, step_of(number), [&] { (void)loss_of(batch); });
+    const auto loss = [&] { (void)loss_of(batch); };
+    if (!features_) return plan_.find_non_finite(batch.images, step_of(number), loss);
+    features_->send(batch, plan_);
+    return plan_.find_non_finite(step_of(number), loss);
   }
 
  private:
@@ -75,6 +87,7 @@ class HostStep final : public TrainingStep {
   Plan& plan_;
   const RunConfig& config_;
   const TrainedValues values_;
+  const std::unique_ptr<FeatureFeed> features_;  // null: learns from pictures
   const std::vector<OptimizerSegment> segments_;
   RunningMetrics sums_;
   std::optional<std::uint64_t> diverged_;
@@ -82,8 +95,9 @@ class HostStep final : public TrainingStep {
 
 }  // namespace
 
-std::unique_ptr<TrainingStep> make_host_step(Plan& plan, const RunConfig& config, const TrainedValues& values) {
-  return std::make_unique<HostStep>(plan, config, values);
+std::unique_ptr<TrainingStep> make_host_step(Plan& plan, const RunConfig& config, const TrainedValues& values,
+                                             const Features* features) {
+  return std::make_unique<HostStep>(plan, config, values, features);
 }
 
 }  // namespace cudacards

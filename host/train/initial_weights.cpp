@@ -17,9 +17,10 @@ void require_same_model(const RunConfig& config, const WeightsInfo& info) {
     throw UsageError(fmt::format("{} has weights of {}, the run trains {}: use --arch {}", config.weights, info.arch,
                                  config.arch, info.arch));
   }
-  if (info.width != config.width) {
+  const float width = model_spec(config, kCardClasses).width_multiplier;
+  if (info.width != width) {
     throw UsageError(fmt::format("{} has weights of width {}, the run's width is {}: use --width {}", config.weights,
-                                 info.width, config.width, info.width));
+                                 info.width, width, info.width));
   }
 }
 
@@ -33,6 +34,13 @@ int scoring_layer(const Graph& graph) {
 }
 
 }  // namespace
+
+float effective_width(const RunConfig& config) {
+  const float width = model_spec(config, kCardClasses).width_multiplier;
+  if (config.width > 0 || config.weights.empty()) return width;
+  const WeightsInfo info = read_weights_info(SafetensorsFile::open(config.weights));
+  return info.arch == config.arch ? info.width : width;  // others' weights are refused when they are read
+}
 
 void InitialWeights::apply(Parameters& parameters) const {
   for (const auto& [name, from] : values) std::ranges::copy(from, parameters.values(*parameters.find(name)).begin());

@@ -10,6 +10,9 @@
 
 namespace cudacards {
 
+/// config.width, or where it is 0 that of config.weights; 1 without.
+float effective_width(const RunConfig& config);
+
 struct InitialWeights {
   std::map<std::string, std::vector<float>> values;  // by the parameter's name
   std::vector<std::string> fresh;                    // parameters that the file has nothing for: they start random

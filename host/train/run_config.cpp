@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "host/data/files.h"
-#include "host/runtime/cpu.h"
 #include "host/runtime/did_you_mean.h"
 #include "host/runtime/error.h"
 #include "host/runtime/utf8.h"
+#include "host/train/presets.h"
 #include "host/train/words.h"
 
 namespace cudacards {
@@ -49,6 +49,9 @@ void visit_fields(Config& c, Visitor&& visit) {
   visit("training", "checkpoint_steps", c.checkpoint_steps);
   visit("training", "label_smoothing", c.label_smoothing);
   visit("training", "ema_decay", c.ema_decay);
+  visit("training", "freeze", c.freeze);
+  visit("training", "bn", c.batch_norms);
+  visit("training", "bn_momentum", c.bn_momentum);
 
   visit("optimizer", "kind", c.optimizer.kind);
   visit("optimizer", "beta1", c.optimizer.beta1);
@@ -61,6 +64,7 @@ void visit_fields(Config& c, Visitor&& visit) {
   visit("schedule", "rate", c.rate);
   visit("schedule", "warmup_epochs", c.warmup_epochs);
   visit("schedule", "final_rate", c.final_rate);
+  visit("schedule", "layer_decay", c.layer_decay);
 
   visit("augment", "rotation_degrees", c.augment.rotation_degrees);
   visit("augment", "scale", c.augment.scale);
@@ -103,7 +107,7 @@ template <class T>
 std::string to_value(const T& value) {
   if constexpr (std::is_same_v<T, std::string>) {
     return quoted(value);
-  } else if constexpr (std::is_same_v<T, ImplRules>) {
+  } else if constexpr (std::is_same_v<T, ImplRules> || std::is_same_v<T, Freeze>) {
     return quoted(value.to_string());
   } else if constexpr (std::is_enum_v<T>) {
     return quoted(word_of(value));
@@ -138,6 +142,11 @@ class Reader {
     read(key, node, text);
     field = ImplRules();
     field.add(text, key);
+  }
+  static void read(const std::string& key, const toml::node& node, Freeze& field) {
+    std::string text;
+    read(key, node, text);
+    field = Freeze::from_text(text, key);
   }
   static void read(const std::string& key, const toml::node& node, float& field) {
     if (!node.is_number()) refuse(key, node, "a number");
@@ -209,74 +218,17 @@ void check_below_one(const char* key, float value) {
   check(value >= 0 && value < 1, key, fmt::format("{}", value), "0 or more and less than 1");
 }
 
-void apply_notebook(RunConfig& c) {
-  c.epochs = 10;
-  c.batch = 32;
-  c.image_size = 224;
-  c.dropout = 0.5f;
-  c.input_range = InputRange::kUnit;
-  c.optimizer = {};  // Keras' Adam
-  c.rate = 1e-3f;
-  c.schedule = ScheduleKind::kConstant;
-  c.warmup_epochs = 0;
-  c.label_smoothing = 0;
-  c.ema_decay = 0;
-  c.augment = {};
-  c.precision = Precision::kF32;
-  c.seed = 1234;
-}
-
-// Without this the MLP never leaves the constant answer: its 150,528 inputs of the notebook are all positive, so that a
-// few steps of 1e-3 turn every hidden unit off for good. It sees no neighbourhood, so small pictures lose it nothing.
-void adapt_best_to_mlp(RunConfig& c) {
-  c.image_size = 64;
-  c.input_range = InputRange::kCentred;
-  c.dropout = 0.2f;
-  c.rate = 3e-4f;
-  c.augment.rotation_degrees = 8;
-  c.augment.scale = 0.1f;
-  c.augment.shift = 0.05f;
-}
-
-void apply_best(RunConfig& c) {
-  c.epochs = 40;
-  c.batch = 32;
-  c.optimizer = {.kind = OptimizerKind::kAdamW, .epsilon = 1e-8f, .weight_decay = 0.02f};
-  c.rate = 1e-3f;
-  c.schedule = ScheduleKind::kCosine;
-  c.warmup_epochs = 1;
-  c.final_rate = 0.01f;
-  c.label_smoothing = 0.1f;
-  c.ema_decay = 0;
-  c.augment = {.rotation_degrees = 15,
-               .scale = 0.15f,
-               .shift = 0.06f,
-               .perspective = 0.03f,
-               .brightness = 0.2f,
-               .contrast = 0.2f};
-  const bool multiplies_bf16 = c.device != DeviceKind::kCpu || cpu_has_bf16();  // kernels are for sm_80 and later
-  c.precision = multiplies_bf16 ? Precision::kBf16 : Precision::kF32;
-  if (c.arch == "mlp") adapt_best_to_mlp(c);
+// Frozen layers that start from random numbers would stay random.
+void require_weights(const RunConfig& c) {
+  if (!c.weights.empty()) return;
+  const bool needed = preset_named(c.preset).needs_weights;
+  if (!needed && c.freeze == Freeze{}) return;
+  throw UsageError(fmt::format(
+      "{} needs pre-trained weights: give --weights FILE (cudacards weights import makes one from others' files)",
+      needed ? "the preset " + c.preset : "--freeze " + c.freeze.to_string()));
 }
 
 }  // namespace
-
-const std::vector<std::string>& preset_names() {
-  static const std::vector<std::string> names = {"best", "notebook"};
-  return names;
-}
-
-void apply_preset(RunConfig& config, const std::string& preset) {
-  if (preset == "notebook") {
-    apply_notebook(config);
-  } else if (preset == "best") {
-    apply_best(config);
-  } else {
-    throw UsageError(fmt::format("no preset named \"{}\"{}; known: {}", preset, did_you_mean(preset, preset_names()),
-                                 fmt::join(preset_names(), ", ")));
-  }
-  config.preset = preset;
-}
 
 std::string to_toml(const RunConfig& config) {
   std::string text =
@@ -316,8 +268,12 @@ ModelSpec model_spec(const RunConfig& config, int classes) {
           .classes = classes,
           .dropout = config.dropout,
           .input_range = config.input_range,
-          .width_multiplier = config.width,
-          .head = config.head};
+          .width_multiplier = config.width > 0 ? config.width : ModelSpec{}.width_multiplier,
+          .head = config.head,
+          .fine_tuning = {.freeze = config.freeze,
+                          .batch_norms = config.batch_norms,
+                          .momentum = config.bn_momentum,
+                          .layer_decay = config.layer_decay}};
 }
 
 PlanOptions plan_options(const RunConfig& config, const Target& target,
@@ -346,6 +302,10 @@ void validate(const RunConfig& c) {
   check_below_one("dropout", c.dropout);
   // The arch's name, that it has this width and head, that its layers fit this size, and the nodes' names.
   c.impl.check(build_model(c.arch, model_spec(c, default_classes(c.head))));
+  check_below_one("batch norm momentum", c.bn_momentum);
+  check(c.layer_decay > 0 && c.layer_decay <= 1, "layer decay", fmt::format("{}", c.layer_decay),
+        "more than 0 and at most 1");
+  require_weights(c);
   check_at_least("epochs", c.epochs, 1);
   check(c.batch >= 1 && c.batch <= 65536, "batch", fmt::format("{}", c.batch), "from 1 to 65536");
   check_at_least("patience", c.patience, 0);

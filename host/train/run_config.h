@@ -27,7 +27,7 @@ struct RunConfig {
   float dropout = 0.5f;  // of every dropout layer
   InputRange input_range = InputRange::kUnit;
   // of the models that have them
-  float width = 1.0f;  // multiplier of the channels
+  float width = 0;  // multiplier of the channels; 0: that of the weights, without them 1; the effective one is stored
   Head head = Head::kLinear;
   std::string weights;  // a weights file to start from; empty: random
   // how long
@@ -43,6 +43,11 @@ struct RunConfig {
   float final_rate = 0.01f;  // cosine ends at rate * final_rate
   float label_smoothing = 0;
   float ema_decay = 0;  // 0: no averaging
+  // fine-tuning, of the models that have pre-trained features
+  Freeze freeze;
+  BatchNorms batch_norms = BatchNorms::kBatch;
+  float bn_momentum = 0.99f;
+  float layer_decay = 1;  // a block's rate over that of the block above it
   // data
   AugmentOptions augment;
   // machine
@@ -53,11 +58,6 @@ struct RunConfig {
   int threads = 0;          // 0: one a core; the effective count is stored
   std::uint64_t seed = 1234;
 };
-
-/// Overwrites the fields that the preset decides for config.device: "notebook" (Keras' defaults) or "best". Throws
-/// UsageError for another name.
-void apply_preset(RunConfig& config, const std::string& preset);
-const std::vector<std::string>& preset_names();
 
 /// The effective configuration as TOML, every field.
 std::string to_toml(const RunConfig& config);

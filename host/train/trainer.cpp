@@ -8,20 +8,25 @@
 
 #include "host/data/loader.h"
 #include "host/report/progress.h"
+#include "host/report/table.h"
 #include "host/runtime/device_choice.h"
 #include "host/runtime/error.h"
 #include "host/runtime/memory.h"
 #include "host/runtime/threads.h"
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
+#include "host/train/feature_file.h"
+#include "host/train/features.h"
 #include "host/train/initial_weights.h"
 #include "host/train/picture_feed.h"
+#include "host/train/presets.h"
 #include "host/train/run_folder.h"
 #include "host/train/schedule.h"
 #include "host/train/training_data.h"
 #include "host/train/training_memory.h"
 #include "host/train/training_step.h"
 #include "host/train/tuning_file.h"
+#include "host/train/words.h"
 #include "models/registry.h"
 
 namespace cudacards {
@@ -38,18 +43,24 @@ Graph make_graph(const RunConfig& config, std::size_t classes) {
   return build_model(config.arch, model_spec(config, static_cast<int>(classes)));
 }
 
+Graph learning_part(const Graph& graph, std::optional<Node> feature_layer) {
+  return feature_layer ? graph.above(*feature_layer) : graph;
+}
+
 class Trainer {
  public:
-  Trainer(RunConfig config, std::string run, Graph graph, TrainingData data, Device& device, DataPlaces places,
-          std::shared_ptr<const TuningTable> tuning, Progress& progress)
+  Trainer(RunConfig config, std::string run, Graph graph, std::optional<Node> feature_layer, TrainingData data,
+          Device& device, DataPlaces places, std::shared_ptr<const TuningTable> tuning, Progress& progress)
       : config_(std::move(config)),
         run_(std::move(run)),
         data_(std::move(data)),
         tuning_(std::move(tuning)),
         progress_(progress),
         graph_(std::move(graph)),
+        feature_layer_(feature_layer),
         parameters_(graph_),
-        plan_(Plan::make(graph_, parameters_, plan_options(config_, device.target(), tuning_), device)),
+        plan_(Plan::make(learning_part(graph_, feature_layer_), parameters_,
+                         plan_options(config_, device.target(), tuning_), device)),
         loader_(data_.train,
                 {.batch = config_.batch, .seed = config_.seed, .shuffle = true, .augment = config_.augment}),
         moment1_(values_bytes(), "the optimizer's first moment"),
@@ -59,9 +70,11 @@ class Trainer {
     parameters_.initialise(config_.seed);
     std::ranges::copy(parameters_.values().first(average_.as<float>().size()), average_.as<float>().begin());
     const TrainedValues values{parameters_, moment1_.as<float>(), moment2_.as<float>(), average_.as<float>()};
-    step_ = device.is_cpu() ? make_host_step(plan_, config_, values)
-                            : make_device_step(plan_, config_, values, data_.train, places.train);
-    if (!device.is_cpu() && data_.valid.size() > 0)
+    const Features* features = feature_layer_ ? &features_.train : nullptr;
+    step_ = device.is_cpu()
+                ? make_host_step(plan_, config_, values, features)
+                : make_device_step(plan_, config_, values, data_.train, places.train, Replay::kGraph, features);
+    if (!device.is_cpu() && !feature_layer_ && data_.valid.size() > 0)
       valid_feed_ = std::make_unique<InferenceFeed>(device, data_.valid, config_.batch, places.valid);
   }
 
@@ -91,6 +104,28 @@ class Trainer {
     std::ranges::copy(parameters_.values().first(average_.as<float>().size()), average_.as<float>().begin());
     step_->load();
     progress_.note(weights.described());
+    progress_.note(fmt::format("{} of {} parameters learn (--freeze {} --bn {})", with_commas(graph_.trainable_count()),
+                               with_commas(graph_.parameter_count()), config_.freeze.to_string(),
+                               word_of(config_.batch_norms)));
+  }
+
+  /// What the frozen part makes of the pictures, for a run that learns from that. After the parameters are there.
+  void find_features(const std::atomic<int>* stop) {
+    if (!feature_layer_) return;
+    const Layer& layer = graph_.layer(*feature_layer_);
+    const std::string key = key_of_features(config_, graph_, *feature_layer_, parameters_, data_, plan_.device());
+    const FeatureCache cache = FeatureCache::of_user();
+    if (auto known = cache.read(key, layer.shape[1], data_.train.size(), data_.valid.size())) {
+      features_ = *std::move(known);
+      progress_.note(fmt::format("features ({}): from {}", layer.name, cache.path(key)));
+      return;
+    }
+    const Clock::time_point start = Clock::now();
+    features_ = compute_features(config_, graph_, *feature_layer_, parameters_, data_, plan_.device(),
+                                 counting("computing features", progress_, stop));
+    progress_.note(fmt::format("features ({}): {} of each picture, computed in {:.1f} s", layer.name, layer.shape[1],
+                               seconds_since(start)));
+    cache.write(key, features_);
   }
 
   /// A full disk or a folder that cannot be written shows before any work.
@@ -224,7 +259,8 @@ class Trainer {
   /// Evaluates with the averaged parameters where the run keeps an average, and puts the trained ones back.
   EvalReport evaluate_inference_weights() {
     step_->swap_average();
-    EvalReport report = evaluate(plan_, data_.valid, data_.classes, valid_feed_.get());
+    EvalReport report =
+        evaluate(plan_, data_.valid, data_.classes, valid_feed_.get(), feature_layer_ ? &features_.valid : nullptr);
     step_->swap_average();
     return report;
   }
@@ -255,6 +291,8 @@ class Trainer {
   const std::shared_ptr<const TuningTable> tuning_;  // what the plan's choices came from; null: the lists' order
   Progress& progress_;
   const Graph graph_;
+  const std::optional<Node> feature_layer_;  // the plan begins behind it
+  SplitFeatures features_;
   Parameters parameters_;
   Plan plan_;
   Loader loader_;
@@ -270,19 +308,25 @@ class Trainer {
 };
 
 /// Before any of it is taken, and before any picture is decoded. Says where the pictures will be.
-DataPlaces plan_memory(const TrainOptions& options, const RunConfig& config, const Graph& graph, const Dataset& dataset,
-                       const Device& device, const std::shared_ptr<const TuningTable>& tuning, Progress& progress) {
+DataPlaces plan_memory(const TrainOptions& options, const RunConfig& config, const Graph& whole,
+                       std::optional<Node> feature_layer, const Dataset& dataset, const Device& device,
+                       const std::shared_ptr<const TuningTable>& tuning, Progress& progress) {
+  const Graph graph = learning_part(whole, feature_layer);
   const auto train = static_cast<std::int64_t>(dataset.train.size());
   const auto all = train + static_cast<std::int64_t>(dataset.valid.size());
   std::optional<std::size_t> have = options.memory;
   if (!have) have = device.is_cpu() ? free_memory() : device.memory().free;
   DataPlaces places;
-  TrainingMemory need = training_memory(graph, config, all, device.target(), tuning);
-  if (!device.is_cpu() && need.total() > *have) {
+  // A device that is sent features keeps no pictures.
+  TrainingMemory need =
+      training_memory(graph, config, device.is_cpu() || !feature_layer ? all : 0, device.target(), tuning);
+  if (feature_layer) need.features = feature_memory(config, whole, *feature_layer, all, device.target());
+  const bool may_stream = !device.is_cpu() && !feature_layer;
+  if (may_stream && need.total() > *have) {
     places.valid = DataPlace::kStreamed;
     need = training_memory(graph, config, train + PictureFeed::streamed(config.batch), device.target(), tuning);
   }
-  if (!device.is_cpu() && need.total() > *have) {
+  if (may_stream && need.total() > *have) {
     places.train = DataPlace::kStreamed;
     need = training_memory(graph, config, 2 * PictureFeed::streamed(config.batch), device.target(), tuning);
   }
@@ -319,6 +363,7 @@ TrainResult train(const TrainOptions& options) {
       resumes ? std::optional(read_checkpoint(options.resume + "/last.safetensors")) : std::nullopt;
   RunConfig config = resumes ? resumed->config : options.config;
   validate(config);
+  config.width = effective_width(config);
   config.tune = effective(config.tune, config.device);
   set_threads(config.threads);
   config.threads = threads();
@@ -331,14 +376,20 @@ TrainResult train(const TrainOptions& options) {
   Graph graph = make_graph(config, dataset.classes.size());
   std::optional<InitialWeights> weights;
   if (!resumes && !config.weights.empty()) weights = read_initial_weights(config, graph, dataset.classes);
-  const auto tuning = choices_for(graph, config, *device, resumed ? &*resumed : nullptr, progress);
-  const DataPlaces places = plan_memory(options, config, graph, dataset, *device, tuning, progress);
+  const std::optional<Node> features = feature_layer(config, graph);
+  const auto tuning =
+      choices_for(learning_part(graph, features), config, *device, resumed ? &*resumed : nullptr, progress);
+  const DataPlaces places = plan_memory(options, config, graph, features, dataset, *device, tuning, progress);
   TrainingData data = decode_training_data(dataset, config, progress, options.stop_requested);
-  Trainer trainer(config, folder.path(), std::move(graph), std::move(data), *device, places, tuning, progress);
+  Trainer trainer(config, folder.path(), std::move(graph), features, std::move(data), *device, places, tuning,
+                  progress);
   if (resumes) {
     trainer.resume();
+    trainer.find_features(options.stop_requested);
   } else {
+    for (const std::string& line : preset_named(config.preset).notes) progress.note(line);
     if (weights) trainer.start_from(*weights);
+    trainer.find_features(options.stop_requested);
     write_text_file(folder.path() + "/run.toml", to_toml(config));
     if (tuning) write_text_file(folder.path() + "/choices.json", to_json(*tuning));
     trainer.save_first();

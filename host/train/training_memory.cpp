@@ -23,6 +23,7 @@ int largest_batch(const TrainingMemory& need, std::size_t have, const Graph& gra
     config.batch = fits + (too_large - fits) / 2;
     TrainingMemory smaller = training_memory(graph, config, 0, target);
     smaller.pictures = need.pictures;
+    smaller.features = need.features;
     (smaller.total() <= have ? fits : too_large) = config.batch;
   }
   return fits;
@@ -41,8 +42,9 @@ TrainingMemory training_memory(const Graph& graph, const RunConfig& config, std:
 }
 
 std::string to_string(const TrainingMemory& memory) {
-  return fmt::format("{} (plan {}, parameters with gradients and optimizer {}, pictures {})", mebibytes(memory.total()),
-                     mebibytes(memory.plan), mebibytes(memory.parameters), mebibytes(memory.pictures));
+  return fmt::format("{} (plan {}, parameters with gradients and optimizer {}, pictures {}{})",
+                     mebibytes(memory.total()), mebibytes(memory.plan), mebibytes(memory.parameters),
+                     mebibytes(memory.pictures), memory.features > 0 ? ", features " + mebibytes(memory.features) : "");
 }
 
 void require_memory(const TrainingMemory& need, std::size_t have, const Graph& graph, const RunConfig& config,

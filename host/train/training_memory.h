@@ -16,8 +16,9 @@ struct TrainingMemory {
   std::size_t plan = 0;             // activations and their gradients, workspaces, packed weights
   std::size_t parameters = 0;       // with their gradients, the optimizer's moments and the average
   std::size_t pictures = 0;         // decoded, train and valid; on a device those that it keeps
+  std::size_t features = 0;         // of a frozen part (host/train/features.h), and the plan that computes them
   std::vector<NamedBytes> largest;  // of the plan's tensors
-  std::size_t total() const { return plan + parameters + pictures; }
+  std::size_t total() const { return plan + parameters + pictures + features; }
 };
 
 /// Of the target's memory. `pictures` of image_size x image_size x 3 bytes are kept decoded.

@@ -12,6 +12,7 @@
 #include "host/data/loader.h"
 #include "host/graph/plan.h"
 #include "host/train/checkpoint.h"
+#include "host/train/features.h"
 
 namespace cudacards {
 
@@ -20,6 +21,8 @@ namespace cudacards {
 struct TrainedValues {
   Parameters& parameters;
   std::span<float> moment1, moment2, average;  // the last two empty where a run has none
+
+  MovingAverage average_kept() const { return average.empty() ? MovingAverage::kNone : MovingAverage::kKept; }
 };
 
 /// What came of the steps so far.
@@ -43,15 +46,17 @@ class TrainingStep {
   /// From the host's values, to the host's values.
   virtual void load() = 0;
   virtual void store() = 0;
-  /// Exchanges the trainable parameters with their average; nothing where none is kept.
+  /// Exchanges the parameters that move (running statistics too) with their average; nothing where none is kept.
   virtual void swap_average() = 0;
 
   /// Where the first NaN or infinity of the step was (Plan::find_non_finite).
   virtual std::string find_non_finite(const Batch& batch, std::uint64_t number) = 0;
 };
 
-/// On the CPU. What it is given must outlive it.
-std::unique_ptr<TrainingStep> make_host_step(Plan& plan, const RunConfig& config, const TrainedValues& values);
+/// On the CPU. What it is given must outlive it. With features the plan begins behind them (Graph::above); null: with
+/// the pictures.
+std::unique_ptr<TrainingStep> make_host_step(Plan& plan, const RunConfig& config, const TrainedValues& values,
+                                             const Features* features = nullptr);
 
 enum class DataPlace : bool {
   kResident,  // all pictures in device memory
@@ -70,6 +75,6 @@ enum class Replay : bool {
 /// On the plan's device.
 std::unique_ptr<TrainingStep> make_device_step(Plan& plan, const RunConfig& config, const TrainedValues& values,
                                                const Pictures& pictures, DataPlace place,
-                                               Replay replay = Replay::kGraph);
+                                               Replay replay = Replay::kGraph, const Features* features = nullptr);
 
 }  // namespace cudacards

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -16,6 +16,7 @@
 #include "host/runtime/error.h"
 #include "host/runtime/log.h"
 #include "host/train/run_folder.h"
+#include "host/train/user_cache.h"
 
 namespace cudacards {
 namespace {
@@ -152,12 +153,10 @@ std::optional<TuningTable> tuning_from_json(const std::string& text) {
 }
 
 TuningCache TuningCache::of_user() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");  // NOLINT(concurrency-mt-unsafe): nobody sets the environment
-  if (cache != nullptr && cache[0] == '/') return TuningCache(std::string(cache) + "/cudacards");
-  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
-  if (home != nullptr && home[0] == '/') return TuningCache(std::string(home) + "/.cache/cudacards");
-  note_once("measurements are not kept for the next time: neither XDG_CACHE_HOME nor HOME names a folder");
-  return TuningCache("");
+  std::string folder = user_cache_folder();
+  if (folder.empty())
+    note_once("measurements are not kept for the next time: neither XDG_CACHE_HOME nor HOME names a folder");
+  return TuningCache(std::move(folder));
 }
 
 std::string TuningCache::path() const { return folder_.empty() ? "" : folder_ + "/tuning.json"; }
@@ -171,10 +170,8 @@ TuningTable TuningCache::read(const std::string& place) const {
 
 void TuningCache::add(const TuningTable& table) const {
   if (folder_.empty()) return;
-  std::error_code error;
-  std::filesystem::create_directories(folder_, error);
   try {
-    if (error) throw Error(fmt::format("{}: {}", folder_, error.message()));
+    make_cache_folder(folder_);
     const FolderLock lock(folder_ + "/tuning.lock");
     Places places = read_places(path());
     TuningTable& known = places[table.place];

@@ -45,12 +45,18 @@ inline const std::vector<std::string>& words_of<Tune>() {
 
 template <>
 inline const std::vector<std::string>& words_of<InputRange>() {
-  static const std::vector<std::string> words = {"unit", "centred"};
+  static const std::vector<std::string> words = {"unit", "centred", "unscaled"};
   return words;
 }
 template <>
 inline const std::vector<std::string>& words_of<Head>() {
   static const std::vector<std::string> words = {"linear", "notebook", "notebook-finetune", "imagenet"};
+  return words;
+}
+
+template <>
+inline const std::vector<std::string>& words_of<BatchNorms>() {
+  static const std::vector<std::string> words = {"frozen", "batch"};
   return words;
 }
 

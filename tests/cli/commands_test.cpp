@@ -114,6 +114,30 @@ TEST(CliSummary, CountsTheNotebooksHeads) {
   }
 }
 
+TEST(CliSummary, CountsWhatAPresetOrAFreezeLetsLearn) {
+  struct Case {
+    std::vector<std::string> options;
+    int total, trainable;
+  };
+  constexpr int kBackbone = 410'208, kHead = 1280 * 53 + 53, kNorms = 14'080;
+  for (const Case& c :
+       {Case{{"--preset", "notebook-transfer"}, 1'745'595, 53'106},
+        Case{{"--preset", "notebook-finetune"}, 1'827'582, 135'093},
+        Case{{"--preset", "transfer", "--width", "0.35"}, kBackbone + kHead, kHead},
+        Case{{"--freeze", "backbone", "--width", "0.35"}, kBackbone + kHead, kHead},
+        Case{{"--bn", "frozen", "--width", "0.35"}, kBackbone + kHead, kBackbone + kHead - 2 * kNorms}}) {
+    std::vector<std::string> arguments = {"summary", "--arch", "mobilenetv2", "--batch", "1", "--json"};
+    arguments.insert(arguments.end(), c.options.begin(), c.options.end());
+    const Outcome outcome = run_program(arguments);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const json parameters = json::parse(outcome.out)["parameters"];
+    EXPECT_EQ(parameters["total"], c.total) << c.options[1];
+    EXPECT_EQ(parameters["trainable"], c.trainable) << c.options[1];
+  }
+  const Outcome preset = run_program({"summary", "--arch", "mobilenetv2", "--preset", "notebook-transfer", "--json"});
+  EXPECT_EQ(json::parse(preset.out)["input"], json({128, 128, 3}));
+}
+
 TEST(CliSummary, FitsATerminalOf80Columns) {
   const Outcome outcome = run_program({"summary", "--arch", "cnn"});
   EXPECT_EQ(outcome.exit_code, 0);

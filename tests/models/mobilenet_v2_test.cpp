@@ -86,6 +86,20 @@ TEST(MobileNetV2, ScalesPixelsItself) {
   EXPECT_FLOAT_EQ(255 * rescale->scale + rescale->offset, 1.0f);
 }
 
+TEST(MobileNetV2, GivesTheNotebooksHeadsUnscaledPixelsOnRequest) {
+  for (const Head head : {Head::kNotebook, Head::kNotebookFinetune}) {
+    const Graph graph = mobilenet({.input_range = InputRange::kUnscaled, .head = head});
+    const auto* rescale = dynamic_cast<const Rescale*>(layer_named(graph, "rescaling").operation.get());
+    ASSERT_NE(rescale, nullptr);
+    EXPECT_EQ(0 * rescale->scale + rescale->offset, -1.0f);
+    EXPECT_EQ(255 * rescale->scale + rescale->offset, 509.0f);
+  }
+  EXPECT_EQ(error_text([] { mobilenet({.input_range = InputRange::kUnscaled}); }),
+            "mobilenetv2 has the input range of its weights, -1..1: leave the other out");
+  EXPECT_EQ(error_text([] { build_model("mlp", {.input_range = InputRange::kUnscaled}); }),
+            "mlp has no input range unscaled: that is a mistake of mobilenetv2's notebook heads");
+}
+
 TEST(MobileNetV2, RefusesWhatItIsNotMadeFor) {
   EXPECT_EQ(error_text([] { mobilenet({.width_multiplier = 0.3f}); }),
             "mobilenetv2 has no width 0.3, did you mean 0.35?; known: 0.35, 0.5, 0.75, 1, 1.3, 1.4");

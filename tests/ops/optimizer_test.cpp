@@ -127,5 +127,16 @@ TEST(Optimizer, AverageFollowsTheUpdatedParameters) {
   for (std::size_t i = 0; i < b.w.size(); ++i) ASSERT_EQ(average[i], 0.75f * 0.5f + 0.25f * b.w[i]) << i;
 }
 
+TEST_P(EveryOptimizer, AtRateZeroLeavesParametersAloneAndAveragesThem) {
+  Buffers b(10000);
+  std::fill(b.g.begin(), b.g.end(), 0.0f);
+  const std::vector<float> before = b.w;
+  std::vector<float> average(10000, 0.5f);
+  const std::vector<OptimizerSegment> all = {{0, 10000, false, 0.0f}};
+  optimizer_step({.kind = GetParam(), .weight_decay = 0.1f}, all, 0.1f, 3, b.w, b.g, b.m, b.v, average, 0.75f);
+  EXPECT_EQ(b.w, before);
+  for (std::size_t i = 0; i < b.w.size(); ++i) ASSERT_EQ(average[i], 0.75f * 0.5f + 0.25f * b.w[i]) << i;
+}
+
 }  // namespace
 }  // namespace cudacards

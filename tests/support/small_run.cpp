@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "host/train/presets.h"
 #include "tests/support/pictures.h"
 
 namespace cudacards::testing_support {

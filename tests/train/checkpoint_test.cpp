@@ -24,12 +24,13 @@ using testing_support::error_text;
 using testing_support::read_bytes;
 using testing_support::TemporaryFolder;
 
-/// A picture classifier with every kind of parameter: weights, biases, and batch norm's running statistics.
+/// A picture classifier with every kind of parameter: weights, biases, batch norm's running statistics, a frozen layer's.
 Graph small_graph(int classes, float scale = 1.0f / 255) {
   Graph g;
   Node x = g.rescale(g.image(8, 8), scale, -0.5f);
   x = g.conv2d(x, {.filters = 4, .kernel = 3});
   x = g.batch_norm(x);
+  g.set_trainable("conv2d", false);
   return std::move(g).logits(g.dense(g.flatten(x), classes));
 }
 
@@ -154,19 +155,19 @@ TEST_F(CheckpointFile, LeavesOutWhatTheOptimizerDoesNotHave) {
               HasSubstr("not in the model are \"optimizer/moment1/conv2d/weights\""));
 }
 
-TEST_F(CheckpointFile, OfTheBestHoldsTheAverageOfWhatIsTrainedAndTheCurrentStatistics) {
+TEST_F(CheckpointFile, OfTheBestHoldsTheAverageOfWhatMovesAndTheCurrentValuesOfTheRest) {
   save_best(path_, parameters_, average_, checkpoint_);
   Parameters loaded(graph_);
   load_parameters(open(), loaded);
-  int statistics = 0;
+  int frozen = 0;
   for (const Parameter& p : parameters_.list()) {
-    const auto expected = p.trainable ? std::span<const float>(average_).subspan(static_cast<std::size_t>(p.begin),
+    const auto expected = p.moves ? std::span<const float>(average_).subspan(static_cast<std::size_t>(p.begin),
                                                                                  parameters_.values(p).size())
                                       : std::span<const float>(parameters_.values(p));
     EXPECT_TRUE(std::ranges::equal(std::as_const(loaded).values(p), expected)) << p.name;
-    statistics += p.trainable ? 0 : 1;
+    frozen += p.moves ? 0 : 1;
   }
-  EXPECT_EQ(statistics, 2);
+  EXPECT_EQ(frozen, 2);
   EXPECT_EQ(open().tensors().size(), parameters_.list().size());
 }
 

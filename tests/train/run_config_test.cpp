@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "host/runtime/error.h"
+#include "host/train/presets.h"
 
 namespace cudacards {
 namespace {
@@ -55,6 +56,10 @@ TEST(RunConfigToml, KeepsEveryFieldThroughTheFile) {
   config.final_rate = 0.125f;
   config.label_smoothing = 0.1f;
   config.ema_decay = 0.999f;
+  config.freeze = {Freeze::Part::kBlocks, 5};
+  config.batch_norms = BatchNorms::kFrozen;
+  config.bn_momentum = 0.875f;
+  config.layer_decay = 0.75f;
   config.augment = {.rotation_degrees = 1,
                     .scale = 0.2f,
                     .shift = 0.3f,
@@ -83,6 +88,10 @@ TEST(RunConfigToml, KeepsEveryFieldThroughTheFile) {
   EXPECT_EQ(again.seed, config.seed);
   EXPECT_EQ(again.precision, Precision::kBf16);
   EXPECT_EQ(again.augment.blur_sigma, 8);
+  EXPECT_EQ(again.freeze, config.freeze);
+  EXPECT_EQ(again.batch_norms, BatchNorms::kFrozen);
+  EXPECT_EQ(again.bn_momentum, 0.875f);
+  EXPECT_EQ(again.layer_decay, 0.75f);
 }
 
 TEST(RunConfigToml, KnowsTf32WhereTheDeviceDoes) {
@@ -166,6 +175,48 @@ TEST(RunConfigPreset, EachArchHasItsOwnBest) {
   EXPECT_EQ(mlp.dropout, 0.5f);
 }
 
+TEST(RunConfigPreset, ReachesTheModelThatIsBuilt) {
+  RunConfig c{.arch = "mobilenetv2", .width = 0.35f};
+  apply_preset(c, "transfer");
+  EXPECT_FALSE(c.augment.enabled()) << "features are computed once";
+  EXPECT_EQ(build_model(c.arch, model_spec(c, 53)).trainable_count(), 1280 * 53 + 53);
+  apply_preset(c, "finetune");
+  const Graph all = build_model(c.arch, model_spec(c, 53));
+  EXPECT_EQ(all.trainable_count(), all.parameter_count() - 14'080);
+  EXPECT_LT(all.layers()[2].rate_scale, 1.0f);
+  EXPECT_GT(c.ema_decay, 0);
+  EXPECT_EQ(c.bn_momentum, 0.99f);
+  EXPECT_EQ(model_spec(c, 53).fine_tuning.momentum, 0.99f);
+}
+
+TEST(RunConfigPreset, TheNotebooksMobileNetsAreItsOwnWithItsMistakes) {
+  RunConfig c{.arch = "mobilenetv2"};
+  apply_preset(c, "notebook-transfer");
+  const Graph transfer = build_model(c.arch, model_spec(c, 53));
+  EXPECT_EQ(transfer.parameter_count(), 1'745'595);
+  EXPECT_EQ(transfer.trainable_count(), 53'106);
+  EXPECT_EQ(transfer.input_shape(), (Shape{1, 128, 128, 3}));
+  EXPECT_EQ(c.input_range, InputRange::kUnscaled);
+  EXPECT_EQ(c.rate, 1e-3f);
+  apply_preset(c, "notebook-finetune");
+  const Graph finetune = build_model(c.arch, model_spec(c, 53));
+  EXPECT_EQ(finetune.parameter_count(), 1'827'582);
+  EXPECT_EQ(finetune.trainable_count(), 135'093);
+  EXPECT_EQ(c.rate, 1e-4f);
+  EXPECT_EQ(c.epochs, 10);
+  for (const char* name : {"notebook-transfer", "notebook-finetune"})
+    EXPECT_THAT(preset_named(name).notes, testing::Contains(HasSubstr("gets 0..255"))) << name;
+  apply_preset(c, "notebook");
+  EXPECT_EQ(c.image_size, 128);
+  EXPECT_EQ(c.freeze, Freeze{});
+}
+
+TEST(RunConfigPreset, OfPretrainedWeightsIsRefusedForOtherModels) {
+  RunConfig c;
+  EXPECT_THAT(message_of([&] { apply_preset(c, "finetune"); }),
+              HasSubstr("the preset finetune is for mobilenetv2, not cnn: use --arch mobilenetv2"));
+}
+
 class RunConfigValidate : public testing::TestWithParam<std::pair<const char*, std::function<void(RunConfig&)>>> {};
 
 TEST_P(RunConfigValidate, RefusesTheValueAndNamesIt) {
@@ -189,6 +240,17 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"dropout = 1", [](RunConfig& c) { c.dropout = 1; }},
                     std::pair{"mobilenetv2 has the input range of its weights",
                               [](RunConfig& c) { c.arch = "mobilenetv2", c.input_range = InputRange::kCentred; }},
+                    std::pair{"the preset transfer needs pre-trained weights: give --weights FILE",
+                              [](RunConfig& c) { c.arch = "mobilenetv2", apply_preset(c, "transfer"); }},
+                    std::pair{"--freeze blocks:2 needs pre-trained weights",
+                              [](RunConfig& c) {
+                                c.arch = "mobilenetv2", c.freeze = {Freeze::Part::kBlocks, 2};
+                              }},
+                    std::pair{"cnn has no pre-trained features to freeze",
+                              [](RunConfig& c) { c.freeze = {Freeze::Part::kBackbone}; }},
+                    std::pair{"batch norm momentum = 1", [](RunConfig& c) { c.bn_momentum = 1; }},
+                    std::pair{"layer decay = 0", [](RunConfig& c) { c.layer_decay = 0; }},
+                    std::pair{"layer decay = 1.5", [](RunConfig& c) { c.layer_decay = 1.5f; }},
                     std::pair{"label smoothing = 1", [](RunConfig& c) { c.label_smoothing = 1; }},
                     std::pair{"EMA decay = nan", [](RunConfig& c) { c.ema_decay = NAN; }},
                     std::pair{"warm-up epochs = inf", [](RunConfig& c) { c.warmup_epochs = INFINITY; }},

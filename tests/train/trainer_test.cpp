@@ -14,6 +14,7 @@
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
 #include "host/train/predict.h"
+#include "host/train/presets.h"
 #include "tests/support/case_scope.h"
 #include "tests/support/error_text.h"
 #include "tests/support/small_run.h"

@@ -179,18 +179,16 @@ template <bool kFaulty>
 __global__ void register_past_the_end(const float* in, float* out) {
   const int t = static_cast<int>(threadIdx.x);
   float sums[4] = {};
-  for (int i = 0; i < (kFaulty ? 5 : 4); ++i)
-    sums[(t + i) % (kFaulty ? 5 : 4)] += in[t];  // FAULT register_past_the_end
+  for (int i = 0; i < (kFaulty ? 5 : 4); ++i) sums[i] += in[t];  // FAULT register_past_the_end
   out[t] = sums[0] + sums[1] + sums[2] + sums[3];
 }
 
 template <bool kFaulty>
 __global__ void vector_past_the_end(const float* in, float* out) {
   const int t = static_cast<int>(threadIdx.x);
-  if (t % 4 != 0) return;
-  auto four = load_vector<4>(in + t);
+  auto four = load_vector<4>(in + t / 4 * 4);
   for (int i = 1; i < (kFaulty ? 5 : 4); ++i) four[i] += four[i - 1];  // FAULT vector_past_the_end
-  store_vector(out + t, four);
+  out[t] = four[t % 4];
 }
 
 template <bool kFaulty>
