@@ -72,7 +72,9 @@ struct TensorCores {
   static constexpr Layout kA = Direction::kA, kB = Direction::kB;
   static constexpr int kM = kTileM, kN = kTileN, kK = kTileK, kStages = kStageCount;
   static constexpr int kThreads = kWarpsM * kWarpsN * kWarpSize;
-  static constexpr int kBlocks = kThreads == 256 ? 2 : 3;  // of a multiprocessor, that registers must do for
+  // Of a multiprocessor, that registers must do for. With both operands k outer fp32 spills in half of them.
+  static constexpr bool kIsWide = sizeof(T) == 4 && kA == Layout::kDepthOuter && kB == Layout::kDepthOuter;
+  static constexpr int kBlocks = kThreads != 256 ? 3 : kIsWide ? 1 : 2;
   static constexpr int kBlocksM = kM / kWarpsM / 16, kBlocksN = kN / kWarpsN / 8;  // of a warp, 16 x 8 each
   static constexpr int kDepth = MmaStep<T>::kDepth;
   static_assert(kBlocksM * 16 * kWarpsM == kM && kBlocksN * 8 * kWarpsN == kN && kK % kDepth == 0, "whole blocks");

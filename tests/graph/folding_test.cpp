@@ -9,6 +9,7 @@
 #include "host/graph/plan.h"
 #include "host/ops/folded_conv2d.h"
 #include "host/ops/softmax_loss.h"
+#include "host/runtime/device_buffer.h"
 #include "models/registry.h"
 #include "tests/support/tested_device.h"
 

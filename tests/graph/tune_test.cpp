@@ -104,7 +104,7 @@ TEST(Choice, MeasuresConvolutionsThatABatchNormIsFoldedInto) {
   Graph graph;
   Node x = graph.rescale(graph.image(8, 8), 1 / 127.5f, -1);
   x = graph.activation(graph.batch_norm(graph.conv2d(x, {.filters = 4, .bias = false})), Activation::kRelu);
-  graph.logits(graph.dense(graph.global_average_pool(x), 3));
+  graph.logits(graph.global_average_pool(x));
   const PlanOptions options{.batch = 2, .target = cpu_device().target(), .mode = Mode::kInfer};
   int measured = 0;
   const auto table = std::make_shared<TuningTable>(tune(graph, options, cpu_device(), {}, measured, {}, kQuick));
