@@ -73,7 +73,7 @@ class EmulatedDevice final : public Device {
     machine_.copy_to_device(device, host, bytes);
   }
   void download(void* host, const void* device, std::size_t bytes) override {
-    machine_.copy_to_host(host, device, bytes);
+    require(machine_.copy_to_host(host, device, bytes), "the emulator");
   }
   void copy(void* to, const void* from, std::size_t bytes) override { machine_.copy_to_device(to, from, bytes); }
   void fill(void* device, int byte, std::size_t bytes) override { machine_.fill(device, byte, bytes); }

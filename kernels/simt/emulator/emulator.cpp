@@ -46,14 +46,19 @@ void copy_to_device(void* device, const void* host, std::size_t bytes) {
   copy_now(device, host, bytes);
 }
 
-void copy_to_host(void* host, const void* device, std::size_t bytes) {
-  if (bytes == 0) return;
+Status copy_to_host(void* host, const void* device, std::size_t bytes) {
+  if (bytes == 0) return Status::ok();
   if (current_capture() != nullptr) {
     std::fprintf(stderr, "emulator: the host reads device memory during a capture\n");
     std::abort();
   }
-  must_contain(device, bytes, "copy");
+  const Allocation& from = must_contain(device, bytes, "copy");
   std::memcpy(host, device, bytes);
+  Finding finding = from.read_by_host(device, bytes);
+  if (!finding) return Status::ok();
+  std::vector<Fault>& faults = Machine::instance().faults;
+  faults.push_back({finding.kind, kHost, {}, {}, {}, std::move(finding.detail)});
+  return Status::failed(faults.back().to_string());
 }
 
 void fill(void* device, int byte, std::size_t bytes) {

@@ -25,7 +25,8 @@ void* allocate(std::size_t bytes, const std::string& name);
 void free(void* memory);
 /// Copies by the host: what is copied to counts as written.
 void copy_to_device(void* device, const void* host, std::size_t bytes);
-void copy_to_host(void* host, const void* device, std::size_t bytes);
+/// Copies whatever is there; a fault where nobody has written some of it.
+Status copy_to_host(void* host, const void* device, std::size_t bytes);
 void fill(void* device, int byte, std::size_t bytes);
 /// Whether the address lies in an allocation that has not been freed.
 bool is_device_memory(const void* memory);

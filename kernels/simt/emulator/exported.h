@@ -20,7 +20,7 @@ struct EmulatedMachine {
   void* (*allocate)(std::size_t bytes, const char* name);
   void (*free)(void* memory);
   void (*copy_to_device)(void* device, const void* host, std::size_t bytes);
-  void (*copy_to_host)(void* host, const void* device, std::size_t bytes);
+  Status (*copy_to_host)(void* host, const void* device, std::size_t bytes);
   void (*fill)(void* device, int byte, std::size_t bytes);
   /// Launches, copies and fills from begin_capture() on are kept instead of done, with the values that they have now.
   void (*begin_capture)();

@@ -46,7 +46,7 @@ const char* name_of(FaultKind kind) {
 std::string Fault::to_string() const {
   std::string text = std::string(name_of(kind)) + " in " + kernel;
   if (where.line > 0) text += " at " + where.file + ":" + std::to_string(where.line);
-  text += ", block " + index(block) + ", thread " + index(thread);
+  if (kernel != kHost) text += ", block " + index(block) + ", thread " + index(thread);
   if (!detail.empty()) text += ": " + detail;
   return text;
 }

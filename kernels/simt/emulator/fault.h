@@ -32,9 +32,11 @@ struct Location {
   std::string function;
 };
 
+constexpr const char* kHost = "a copy to the host";
+
 struct Fault {
   FaultKind kind = FaultKind::kRace;
-  std::string kernel;
+  std::string kernel;  // or kHost
   Location where;
   std::array<unsigned, 3> block{}, thread{};
   std::string detail;

@@ -126,6 +126,14 @@ void Allocation::mark_written(const void* address, std::size_t bytes) {
   }
 }
 
+Finding Allocation::read_by_host(const void* address, std::size_t bytes) const {
+  for (std::size_t i = first_cell(address), last = last_cell(address, bytes); i <= last; ++i) {
+    if (cells_[i].initialised) continue;
+    return {FaultKind::kUninitialised, "nobody has written byte " + std::to_string(i << shift_) + " of " + name_};
+  }
+  return {};
+}
+
 void Allocation::mark_in_flight(const void* address, std::size_t bytes, bool in_flight) {
   refine_for(address, bytes);
   for (std::size_t i = first_cell(address), last = last_cell(address, bytes); i <= last; ++i)

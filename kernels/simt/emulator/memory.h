@@ -49,6 +49,8 @@ class Allocation {
   /// Of an access that lies inside. Faults leave the history as it was.
   Finding access(const BlockClock& clock, int thread, const void* address, std::size_t bytes, Access access);
   void mark_written(const void* address, std::size_t bytes);  // by the host
+  /// The host reads: what is wrong with that.
+  Finding read_by_host(const void* address, std::size_t bytes) const;
   void mark_in_flight(const void* address, std::size_t bytes, bool in_flight);
   /// Undefined again, as shared memory is when a block begins: poisoned bytes, no history.
   void poison();

@@ -60,6 +60,25 @@ TEST_P(PlantedFaults, AreNotSeenInTheCleanTwin) {
   }
 }
 
+TEST(HostCopy, OfWhatNobodyHasWrittenIsAFault) {
+  emulator::take_faults();
+  auto* memory = static_cast<std::byte*>(emulator::allocate(64, "a result"));
+  std::byte host[64] = {};
+  emulator::fill(memory, 7, 40);
+  emulator::fill(memory + 48, 7, 16);
+  EXPECT_TRUE(emulator::copy_to_host(host, memory, 40));
+  EXPECT_TRUE(emulator::copy_to_host(host, memory + 48, 16));
+  EXPECT_TRUE(emulator::take_faults().empty());
+  const Status status = emulator::copy_to_host(host, memory, 64);
+  EXPECT_EQ(status.reason(),
+            "read of uninitialised memory in a copy to the host: nobody has written byte 40 of a result");
+  const auto faults = emulator::take_faults();
+  ASSERT_EQ(faults.size(), 1u);
+  EXPECT_EQ(faults[0].to_string(), status.reason());
+  EXPECT_EQ(host[63], std::byte{7}) << "what is there is copied all the same";
+  emulator::free(memory);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, PlantedFaults, ::testing::ValuesIn(planted_faults()),
                          [](const auto& info) { return std::string(info.param.name); });
 

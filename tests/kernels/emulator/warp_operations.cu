@@ -111,8 +111,7 @@ Status run_product(void (*kernel)(const float*, const float*, float*), const std
                    const std::vector<float>& b, std::vector<float>& d) {
   OnDevice left(a), right(b), sums(d);
   const Status status = launch(kernel, {.grid = dim3(1), .block = dim3(kWarp)}, left.memory, right.memory, sums.memory);
-  emulator::copy_to_host(d.data(), sums.memory, sums.bytes);
-  return status;
+  return status ? emulator::copy_to_host(d.data(), sums.memory, sums.bytes) : status;
 }
 
 }  // namespace
@@ -120,8 +119,7 @@ Status run_product(void (*kernel)(const float*, const float*, float*), const std
 Status run_warp_operations(const Lanes& in, WarpResults& results) {
   OnDevice from(std::vector<float>(in.begin(), in.end())), to(std::size_t{kResults} * kWarp);
   const Status status = launch(warp_operations_kernel, {.grid = dim3(1), .block = dim3(kWarp)}, from.memory, to.memory);
-  emulator::copy_to_host(&results, to.memory, to.bytes);
-  return status;
+  return status ? emulator::copy_to_host(&results, to.memory, to.bytes) : status;
 }
 
 Status run_matrix16(Matrix16 kind, const std::vector<float>& a, const std::vector<float>& b, std::vector<float>& d) {

@@ -62,7 +62,10 @@ bool is_emulated() { return true; }
 void* device_allocate(std::size_t bytes, const char* name) { return emulator::allocate(bytes, name); }
 void device_free(void* memory) { emulator::free(memory); }
 void device_write(void* device, const void* host, std::size_t bytes) { emulator::copy_to_device(device, host, bytes); }
-void device_read(void* host, const void* device, std::size_t bytes) { emulator::copy_to_host(host, device, bytes); }
+void device_read(void* host, const void* device, std::size_t bytes) {
+  const Status status = emulator::copy_to_host(host, device, bytes);
+  EXPECT_TRUE(status) << status.reason();
+}
 Status device_finish() { return Status::ok(); }
 
 void for_each_order(const std::function<void()>& body) {
