@@ -54,7 +54,8 @@ std::vector<Sample> samples_of(const Dataset& dataset, const std::string& split,
 
 }  // namespace
 
-EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes) {
+EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes,
+                    const PictureVisitor& visit) {
   EvalReport report;
   for (const auto& name : classes) report.per_class.push_back({name});
   const int batch = plan.options().batch;
@@ -66,13 +67,16 @@ EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std:
   for (std::int64_t i = 0; i < loader.batches(); ++i) {
     const Batch& data = loader.batch(0, i);
     plan.forward(data.images, Step{.training = false});
-    const SoftmaxLossResult part = softmax_loss(plan.read_logits(), data.labels.data(), batch, data.rows, class_count,
-                                                0.0f, nullptr, winners.data());
+    const float* logits = plan.read_logits();
+    const SoftmaxLossResult part =
+        softmax_loss(logits, data.labels.data(), batch, data.rows, class_count, 0.0f, nullptr, winners.data());
     sum.loss_sum += part.loss_sum;
     sum.correct += part.correct;
     sum.correct_top5 += part.correct_top5;
     for (std::size_t row = 0; row < static_cast<std::size_t>(data.rows); ++row) {
       count_row(winners[row], data.labels[row], report);
+      if (visit)
+        visit(data.indices[row], data.labels[row], winners[row], {logits + row * classes.size(), classes.size()});
     }
   }
   report.samples = pictures.size();

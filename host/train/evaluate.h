@@ -1,6 +1,8 @@
 #pragma once
 // A model against a split: loss, accuracy, and each class by itself.
 
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,8 +28,14 @@ struct EvalReport {
   std::vector<ClassReport> per_class;
 };
 
+/// What somebody else wants of a picture: its number in the split, its class, the winner (-1 where a logit is NaN) and the
+/// logits, (classes).
+using PictureVisitor =
+    std::function<void(std::int64_t picture, std::int32_t label, std::int32_t winner, std::span<const float> logits)>;
+
 /// Loss without label smoothing. Runs `plan` in inference mode over the pictures in order.
-EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes);
+EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes,
+                    const PictureVisitor& visit = {});
 
 /// Reads the data at `data` (a data set's root, or a bare folder of class folders) by the model's class names. `split`
 /// is train, valid or test, held out of train where train() would do so; empty: valid, or the whole of a bare folder.

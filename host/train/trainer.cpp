@@ -97,11 +97,11 @@ class Trainer {
     while (state_.epoch < config_.epochs && !out_of_patience()) {
       if (!train_epoch(options)) {
         save_last();
-        return {run_, epochs_, true};
+        return {run_, epochs_, config_.device, true};
       }
       finish_epoch();
     }
-    return {run_, epochs_, false};
+    return {run_, epochs_, config_.device, false};
   }
 
  private:
