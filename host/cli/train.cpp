@@ -16,6 +16,7 @@
 #include "host/runtime/error.h"
 #include "host/runtime/log.h"
 #include "host/train/presets.h"
+#include "host/train/run_report.h"
 #include "host/train/trainer.h"
 #include "host/train/words.h"
 #include "models/registry.h"
@@ -111,12 +112,26 @@ void refuse_changes_of_a_resumed_run(const TrainCommand& train) {
   }
 }
 
-void report(const TrainResult& result) {
+void tell_best(const TrainResult& result) {
   const auto best = std::ranges::max_element(
       result.epochs, {}, [](const EpochMetrics& e) { return std::pair(e.val_accuracy, -e.val_loss); });
   if (best == result.epochs.end()) return;
   log_note(fmt::format("best validation accuracy {:.4f} (loss {:.4f}) after epoch {}: {}/best.safetensors",
                        best->val_accuracy, best->val_loss, best->epoch, result.run));
+}
+
+/// A page that cannot be made is no reason to call a good run failed.
+void write_report(const TrainResult& result, const TrainOptions& options) {
+  try {
+    const DeviceKind kind = result.device;
+    RunReportOptions how{.device = kind == DeviceKind::kCuda ? choose_device(fmt::format("cuda:{}", options.gpu))
+                                                             : DeviceChoice{}};
+    how.measure = kind != DeviceKind::kEmulated;
+    const std::string page = write_run_report(result.run, how);
+    if (!options.quiet) log_note("report: " + page);
+  } catch (const Error& error) {
+    log_warning(fmt::format("no report was written: {}", error.what()));
+  }
 }
 
 int run(const TrainCommand& train) {
@@ -131,9 +146,10 @@ int run(const TrainCommand& train) {
   const std::atomic<int>& stop_signal = stop_on_signals();
   options.stop_requested = &stop_signal;
   const TrainResult result = cudacards::train(options);
-  if (!train.quiet) report(result);
+  if (!train.quiet) tell_best(result);
   if (result.stopped)
     log_note(fmt::format("stopped and saved; continue with: cudacards train --resume {}", result.run));
+  if (!result.stopped) write_report(result, options);
   fmt::print("{}\n", result.run);
   return result.stopped ? 128 + stop_signal : 0;
 }

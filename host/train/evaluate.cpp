@@ -56,15 +56,15 @@ std::vector<Sample> samples_of(const Dataset& dataset, const std::string& split,
 
 }  // namespace
 
-EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes, InferenceFeed* feed,
-                    const Features* features) {
+EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes,
+                    const EvaluateOptions& options) {
   EvalReport report;
   for (const auto& name : classes) report.per_class.push_back({name});
   const int batch = plan.options().batch;
   const auto class_count = static_cast<std::int64_t>(classes.size());
   Loader loader(pictures, {.batch = batch});
   std::optional<FeatureFeed> feature_feed;
-  if (features) feature_feed.emplace(*features);
+  if (options.features) feature_feed.emplace(*options.features);
 
   std::vector<std::int32_t> winners(static_cast<std::size_t>(batch));
   SoftmaxLossResult sum;
@@ -74,18 +74,23 @@ EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std:
     if (feature_feed) {
       feature_feed->send(data, plan);
       plan.forward(inference);
-    } else if (feed != nullptr) {
-      plan.forward(feed->images(data), inference);
+    } else if (options.feed != nullptr) {
+      plan.forward(options.feed->images(data), inference);
     } else {
       plan.forward(data.images, inference);
     }
-    const SoftmaxLossResult part = softmax_loss(plan.read_logits(), data.labels.data(), batch, data.rows, class_count,
-                                                0.0f, nullptr, winners.data());
+    const float* logits = plan.read_logits();
+    const SoftmaxLossResult part =
+        softmax_loss(logits, data.labels.data(), batch, data.rows, class_count, 0.0f, nullptr, winners.data());
     sum.loss_sum += part.loss_sum;
     sum.correct += part.correct;
     sum.correct_top5 += part.correct_top5;
     for (std::size_t row = 0; row < static_cast<std::size_t>(data.rows); ++row) {
       count_row(winners[row], data.labels[row], report);
+      if (options.visit) {
+        options.visit(data.indices[row], data.labels[row], winners[row],
+                      {logits + row * classes.size(), classes.size()});
+      }
     }
   }
   report.samples = pictures.size();

@@ -1,6 +1,8 @@
 #pragma once
 // A model against a split: loss, accuracy, and each class by itself.
 
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,10 +31,20 @@ struct EvalReport {
   std::vector<ClassReport> per_class;
 };
 
-/// Loss without label smoothing. Runs `plan` in inference mode over the pictures in order. `feed`: the same pictures on
-/// the plan's device; null: each batch is sent from the host. `features`: theirs, for a plan that begins behind them.
+/// What somebody else wants of a picture: its number in the split, its class, the winner (-1 where a logit is NaN) and the
+/// logits, (classes).
+using PictureVisitor =
+    std::function<void(std::int64_t picture, std::int32_t label, std::int32_t winner, std::span<const float> logits)>;
+
+struct EvaluateOptions {
+  InferenceFeed* feed = nullptr;       // the same pictures on the plan's device; null: each batch is sent from the host
+  const Features* features = nullptr;  // theirs, for a plan that begins behind them
+  PictureVisitor visit = {};           // called for each picture, in order
+};
+
+/// Loss without label smoothing. Runs `plan` in inference mode over the pictures in order.
 EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std::string>& classes,
-                    InferenceFeed* feed = nullptr, const Features* features = nullptr);
+                    const EvaluateOptions& options = {});
 
 /// Reads the data at `data` (a data set's root, or a bare folder of class folders) by the model's class names. `split`
 /// is train, valid or test, held out of train where train() would do so; empty: valid, or the whole of a bare folder.

@@ -135,11 +135,11 @@ class Trainer {
     while (state_.epoch < config_.epochs && !out_of_patience()) {
       if (!train_epoch(options)) {
         save_last();
-        return {run_, epochs_, true};
+        return {run_, epochs_, config_.device, true};
       }
       finish_epoch();
     }
-    return {run_, epochs_, false};
+    return {run_, epochs_, config_.device, false};
   }
 
  private:
@@ -260,7 +260,8 @@ class Trainer {
   EvalReport evaluate_inference_weights() {
     step_->swap_average();
     EvalReport report =
-        evaluate(plan_, data_.valid, data_.classes, valid_feed_.get(), feature_layer_ ? &features_.valid : nullptr);
+        evaluate(plan_, data_.valid, data_.classes,
+                 {.feed = valid_feed_.get(), .features = feature_layer_ ? &features_.valid : nullptr});
     step_->swap_average();
     return report;
   }

@@ -27,6 +27,7 @@ struct TrainOptions {
 struct TrainResult {
   std::string run;  // the run's folder
   std::vector<EpochMetrics> epochs;
+  DeviceKind device = DeviceKind::kCpu;
   bool stopped = false;  // by stop_requested; resume with `cudacards train --resume RUN`
 };
 

@@ -15,18 +15,13 @@ namespace {
 // The deck that `train` draws for itself when it is given no data.
 constexpr const char* kDeckFolder = "data/deck";
 
-DatasetOptions dataset_options(const RunConfig& config, Progress& progress, const std::atomic<int>* stop) {
-  DatasetOptions options{
-      .root = config.data, .train = config.data_train, .valid = config.data_valid, .test = config.data_test};
-  if (!options.root.empty() || !options.train.empty()) return options;
-  options.root = kDeckFolder;
-  if (!std::filesystem::exists(options.root)) {
-    const DeckOptions deck;
-    progress.note(fmt::format("no data given: drawing a deck of cards in {} ({} pictures a class)", options.root,
-                              deck.per_class));
-    make_deck(options.root, deck, counting("drawing cards", progress, stop));
-  }
-  return options;
+/// On first use.
+void draw_deck(const std::string& folder, Progress& progress, const std::atomic<int>* stop) {
+  if (std::filesystem::exists(folder)) return;
+  const DeckOptions deck;
+  progress.note(
+      fmt::format("no data given: drawing a deck of cards in {} ({} pictures a class)", folder, deck.per_class));
+  make_deck(folder, deck, counting("drawing cards", progress, stop));
 }
 
 // A run without pictures to learn from, or to choose the best epoch by, would end with a meaningless model and no
@@ -49,8 +44,16 @@ Pictures decode(const char* split, const std::vector<Sample>& samples, const Run
 
 }  // namespace
 
+DatasetOptions dataset_options(const RunConfig& config) {
+  DatasetOptions options{
+      .root = config.data, .train = config.data_train, .valid = config.data_valid, .test = config.data_test};
+  if (options.root.empty() && options.train.empty()) options.root = kDeckFolder;
+  return options;
+}
+
 Dataset find_training_data(const RunConfig& config, Progress& progress, const std::atomic<int>* stop) {
-  const DatasetOptions options = dataset_options(config, progress, stop);
+  const DatasetOptions options = dataset_options(config);
+  if (config.data.empty() && config.data_train.empty()) draw_deck(options.root, progress, stop);
   Dataset dataset = scan_dataset(options);
   for (const auto& skipped : dataset.skipped)
     progress.note(fmt::format("skipped {}: {}", skipped.path, skipped.reason));

@@ -16,6 +16,9 @@ struct TrainingData {
   Pictures train, valid;
 };
 
+/// Where the configuration's pictures are; where it names nothing, the generated deck's folder.
+DatasetOptions dataset_options(const RunConfig& config);
+
 // Both end with an Error of exit code 128 + *stop once that is not zero (null: never), and leave no half deck behind.
 
 /// Lists what the configuration names. Where it names nothing, the generated deck is drawn on first use.

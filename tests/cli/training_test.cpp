@@ -1,5 +1,6 @@
 // Training from outside: stopped at any moment it can be continued, and the number of cores does not change a byte.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -16,6 +17,8 @@ namespace cudacards {
 namespace {
 
 using namespace testing_support;
+using testing::HasSubstr;
+using testing::Not;
 
 class CliTraining : public testing::Test {
  protected:
@@ -74,6 +77,57 @@ TEST_F(CliTraining, GivesTheSameBytesOnOneCoreAndOnAll) {
   }
   EXPECT_EQ(hash_of_tensors(folder_ / "cores-0/last.safetensors"),
             hash_of_tensors(folder_ / "cores-1/last.safetensors"));
+}
+
+TEST_F(CliTraining, WritesAReportOfTheRun) {
+  auto arguments = new_run("run");
+  arguments.insert(arguments.end(), {"--epochs", "2", "--arch", "cnn"});
+  const Outcome trained = run_program(start(arguments));
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  EXPECT_THAT(trained.err, HasSubstr("report: run/report.html"));
+  const std::string page = read_bytes(folder_ / "run/report.html");
+  EXPECT_THAT(page, HasSubstr("Test accuracy"));
+  EXPECT_THAT(page, HasSubstr("conv2d"));           // a part of the step
+  EXPECT_THAT(page, HasSubstr("data:image/jpeg"));  // training pictures
+}
+
+TEST_F(CliTraining, ReportsARunWhoseDataAreGone) {
+  auto arguments = new_run("run");
+  arguments.insert(arguments.end(), {"--epochs", "1", "--arch", "mlp"});
+  ASSERT_EQ(run_program(start(arguments)).exit_code, 0);
+  std::filesystem::remove_all(folder_ / "deck");
+  std::filesystem::remove(folder_ / "run/report.html");
+  Start again = start({});
+  again.arguments = {"report", "run", "--device", "cpu"};
+  const Outcome outcome = run_program(again);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "run/report.html\n");
+  const std::string page = read_bytes(folder_ / "run/report.html");
+  EXPECT_THAT(page, HasSubstr("Pictures and final figures are missing: deck"));
+  EXPECT_THAT(page, HasSubstr("Learning rate"));
+  EXPECT_THAT(page, Not(HasSubstr("Final figures")));
+}
+
+TEST_F(CliTraining, ComparesRuns) {
+  for (const char* name : {"one", "two"}) {
+    auto arguments = new_run(name);
+    arguments.insert(arguments.end(), {"--epochs", "1", "--arch", "mlp", "--seed", name[0] == 'o' ? "1" : "2"});
+    ASSERT_EQ(run_program(start(arguments)).exit_code, 0);
+  }
+  Start compare = start({});
+  compare.arguments = {"report", "one", "two", "--out", "both.html", "--device", "cpu"};
+  const Outcome outcome = run_program(compare);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "both.html\n");
+  EXPECT_THAT(read_bytes(folder_ / "both.html"), HasSubstr("<td>seed</td><td>1</td><td>2</td>"));
+}
+
+TEST_F(CliTraining, RefusesAFolderThatIsNoRun) {
+  Start report = start({});
+  report.arguments = {"report", "deck", "--device", "cpu"};
+  const Outcome outcome = run_program(report);
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("deck/last.safetensors"));
 }
 
 }  // namespace

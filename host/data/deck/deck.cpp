@@ -1,20 +1,19 @@
 #include "host/data/deck/deck.h"
 
 #include <fmt/format.h>
-#include <turbojpeg.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <opencv2/core.hpp>
 #include <optional>
 
 #include "host/data/deck/face.h"
 #include "host/data/deck/partial_folder.h"
 #include "host/data/deck/photograph.h"
+#include "host/data/jpeg_encode.h"
 #include "host/runtime/error.h"
 #include "host/runtime/threads.h"
 
@@ -64,19 +63,6 @@ const std::vector<NamedCard>& named_cards() {
 PictureKey key_of(const DeckOptions& options, DeckSplit split, int card, int index) {
   return {options.seed, static_cast<std::uint32_t>(split), static_cast<std::uint32_t>(index),
           static_cast<std::uint32_t>(card)};
-}
-
-std::vector<std::uint8_t> encode_jpeg(const cv::Mat& image, int quality, TJSAMP subsampling) {
-  const std::unique_ptr<void, int (*)(tjhandle)> encoder(tjInitCompress(), tjDestroy);
-  CUDACARDS_CHECK(encoder != nullptr, "no JPEG encoder");
-  std::vector<std::uint8_t> bytes(tjBufSize(image.cols, image.rows, subsampling));
-  unsigned char* data = bytes.data();
-  unsigned long size = bytes.size();
-  const int failed = tjCompress2(encoder.get(), image.data, image.cols, static_cast<int>(image.step), image.rows,
-                                 TJPF_RGB, &data, &size, subsampling, quality, TJFLAG_NOREALLOC);
-  CUDACARDS_CHECK(failed == 0, tjGetErrorStr2(encoder.get()));
-  bytes.resize(size);
-  return bytes;
 }
 
 void write_file(const fs::path& path, const std::vector<std::uint8_t>& bytes) {
@@ -165,8 +151,9 @@ cv::Mat draw_card(const DeckOptions& options, DeckSplit split, int card, int ind
 std::vector<std::uint8_t> draw_card_jpeg(const DeckOptions& options, DeckSplit split, int card, int index) {
   DeckRandom random(key_of(options, split, card, index), DeckStream::kJpeg);
   const int quality = random.integer(options.jpeg_quality_min, options.jpeg_quality_max);
-  const TJSAMP subsampling = random.chance(0.7) ? TJSAMP_420 : TJSAMP_444;
-  return encode_jpeg(draw_card(options, split, card, index), quality, subsampling);
+  const ChromaSampling sampling = random.chance(0.7) ? ChromaSampling::k420 : ChromaSampling::k444;
+  const cv::Mat image = draw_card(options, split, card, index);
+  return encode_jpeg(image.data, image.rows, image.cols, image.step, quality, sampling);
 }
 
 void make_deck(const std::string& folder, const DeckOptions& options, const WorkProgress& progress) {

@@ -1,0 +1,18 @@
+#pragma once
+// The figures of an epoch.
+
+#include <cstdint>
+
+namespace cudacards {
+
+struct EpochMetrics {
+  std::int64_t epoch = 0;         // counted from 1
+  std::uint64_t step = 0;         // optimizer steps so far
+  double loss = 0, accuracy = 0;  // over the epoch's training steps, augmented, dropout on
+  double val_loss = 0, val_accuracy = 0;
+  double rate = 0;               // learning rate of the last step
+  double images_per_second = 0;  // training steps only
+  double seconds = 0;            // of the whole epoch, validation included
+};
+
+}  // namespace cudacards
