@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "host/ops/operation.h"
+#include "host/ops/precision.h"
 #include "host/runtime/device_buffer.h"
 
 namespace cudacards::bench {

@@ -71,7 +71,7 @@ TEST(NodeWork, SaysWhatItsKernelsSayOfTheirBackwardPasses) {
   const auto notes = [&](std::vector<Implementation> implementations) {
     std::vector<Link> chain;
     for (const Implementation& i : implementations) chain.push_back({relu, problem, i});
-    return NodeWork(cpu_device(), chain, DType::kF32, {}).backward_notes();
+    return NodeWork(cpu_device(), chain, Precision::kF32, {}).backward_notes();
   };
   EXPECT_EQ(notes({noted<kNothing>()}), "");
   EXPECT_EQ(notes({noted<kWidens>(), noted<kNothing>()}), "widens");

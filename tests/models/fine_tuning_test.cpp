@@ -77,7 +77,8 @@ TEST(FineTuning, FrozenBatchNormsLeaveConvolutionsLearning) {
 }
 
 TEST(FineTuning, GivesEveryNormTheMomentum) {
-  for (const Layer& layer : network({.momentum = 0.75f}).layers()) {
+  const Graph graph = network({.momentum = 0.75f});
+  for (const Layer& layer : graph.layers()) {
     const auto* norm = dynamic_cast<const BatchNorm*>(layer.operation.get());
     EXPECT_EQ(norm != nullptr ? norm->momentum : 0.75f, 0.75f) << layer.name;
   }
@@ -97,7 +98,8 @@ TEST(FineTuning, SlowsEachBlockDownAgainstTheOneAboveIt) {
   EXPECT_EQ(scale("block_16/expand_bn"), 0.25f);
   EXPECT_EQ(scale("block_00/depthwise"), std::ldexp(1.0f, -18));
   EXPECT_EQ(scale("stem/conv"), std::ldexp(1.0f, -19));
-  for (const Layer& layer : network({}).layers()) EXPECT_EQ(layer.rate_scale, 1.0f) << layer.name;
+  const Graph uniform = network({});
+  for (const Layer& layer : uniform.layers()) EXPECT_EQ(layer.rate_scale, 1.0f) << layer.name;
 }
 
 TEST(FineTuning, DoesNotThawWhatAHeadHasFrozen) {
