@@ -103,7 +103,7 @@ TEST_F(CliTraining, ReportsARunWhoseDataAreGone) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.out, "run/report.html\n");
   const std::string page = read_bytes(folder_ / "run/report.html");
-  EXPECT_THAT(page, HasSubstr("Pictures and final figures are missing: deck"));
+  EXPECT_THAT(page, HasSubstr("Pictures and final figures are missing: can&#39;t read the folder deck"));
   EXPECT_THAT(page, HasSubstr("Learning rate"));
   EXPECT_THAT(page, Not(HasSubstr("Final figures")));
 }
