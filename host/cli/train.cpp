@@ -199,11 +199,11 @@ void add_run_options(TrainCommand& train) {
 
 void add_training_options(TrainCommand& train) {
   add_field(train, "--epochs", &RunConfig::epochs, "Passes over the data",
-            "best, finetune: 40, transfer: 100, notebooks: 10", "N");
+            "best, finetune: 40, transfer: 60, notebooks: 10", "N");
   add_field(train, "--batch", &RunConfig::batch, "Pictures a step", "32", "N");
   add_field(train, "--lr", &RunConfig::rate, "Learning rate, the schedule's highest",
             "0.001, best for mlp: 0.0003, "
-            "finetune: 0.0015, transfer: 0.003, notebook-finetune: 0.0001",
+            "finetune: 0.0015, notebook-finetune: 0.0001",
             "RATE");
   add_word_field(train, "--schedule", &RunConfig::schedule, "Of the learning rate", "cosine, notebooks: constant");
   add_field(train, "--label-smoothing", &RunConfig::label_smoothing, "Share of the target spread over all classes",

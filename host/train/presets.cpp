@@ -116,10 +116,10 @@ void apply_finetune(RunConfig& c) {
 // A linear classifier of fixed features. No augmentation, so that the features are computed once.
 void apply_transfer(RunConfig& c) {
   apply_best(c);
-  c.epochs = 100;
+  c.epochs = 60;
   c.freeze = {.part = Freeze::Part::kBackbone};
   c.batch_norms = BatchNorms::kFrozen;
-  c.rate = 3e-3f;
+  c.rate = 1e-3f;
   c.optimizer.weight_decay = 0.02f;
   c.label_smoothing = 0.1f;
   c.augment = {};
