@@ -222,6 +222,7 @@ Profile measured_step(const RunConfig& config, const Checkpoint& checkpoint, con
                          .device = device,
                          .steps = kProfileSteps};
   options.config.device = device.kind;
+  options.config.precision = on_device(config.precision, device.kind);
   if (!checkpoint.choices.entries.empty()) options.choices = std::make_shared<TuningTable>(checkpoint.choices);
   return profile(options);
 }
