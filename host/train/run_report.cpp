@@ -18,6 +18,7 @@
 #include "host/runtime/error.h"
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
+#include "host/train/features.h"
 #include "host/train/metrics.h"
 #include "host/train/model.h"
 #include "host/train/profile.h"
@@ -262,6 +263,11 @@ RunReport collect_run_report(const std::string& run, const RunReportOptions& opt
   report.command = fmt::format("cudacards train --config {} --out NEW", quoted(printable(run + "/run.toml")));
   look_again(report, run, config, options);
   if (options.measure) report.profile = measured_step(config, checkpoint, options.device);
+  const Graph graph = build_model(config.arch, model_spec(config, static_cast<int>(checkpoint.classes.size())));
+  if (report.profile && feature_layer(config, graph)) {
+    report.notes.push_back(
+        "The step that was measured begins with pictures; the run learned from features that were computed once.");
+  }
   return report;
 }
 
