@@ -35,7 +35,7 @@ figcaption b { color: var(--ink) }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: 3px 14px 3px 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
 th { color: var(--faint); font-weight: 500; white-space: nowrap }
-.number { text-align: right }
+.number { text-align: right; white-space: nowrap }
 .facts td { overflow-wrap: anywhere }
 .same { color: var(--faint) }
 pre { background: var(--panel); border-radius: 8px; padding: 12px; overflow-x: auto; font-size: 13px }

@@ -15,7 +15,8 @@
 namespace cudacards {
 namespace {
 
-std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
+/// Of 1, held together where a line breaks.
+std::string percent(double share) { return fmt::format("{:.1f}\u00A0%", 100 * share); }
 
 Interval interval_of(const SplitResult& split) {
   return wilson_interval(split.confusion.correct(), split.confusion.total());

@@ -300,11 +300,11 @@ void validate(const RunConfig& c) {
         fmt::format("{}", c.seed), "below 2^63, what a TOML file can hold");
   check(c.image_size >= 8 && c.image_size <= 4096, "image size", fmt::format("{}", c.image_size), "from 8 to 4096");
   check_below_one("dropout", c.dropout);
-  // The arch's name, that it has this width and head, that its layers fit this size, and the nodes' names.
-  c.impl.check(build_model(c.arch, model_spec(c, default_classes(c.head))));
   check_below_one("batch norm momentum", c.bn_momentum);
   check(c.layer_decay > 0 && c.layer_decay <= 1, "layer decay", fmt::format("{}", c.layer_decay),
         "more than 0 and at most 1");
+  // The arch's name, that it has this width and head, that its layers fit this size, and the nodes' names.
+  c.impl.check(build_model(c.arch, model_spec(c, default_classes(c.head))));
   require_weights(c);
   check_at_least("epochs", c.epochs, 1);
   check(c.batch >= 1 && c.batch <= 65536, "batch", fmt::format("{}", c.batch), "from 1 to 65536");

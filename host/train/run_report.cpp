@@ -14,6 +14,7 @@
 #include "host/ops/augment_pixels.h"
 #include "host/ops/softmax_loss.h"
 #include "host/ops/vendor/onednn_version.h"
+#include "host/report/table.h"
 #include "host/runtime/cpu.h"
 #include "host/runtime/error.h"
 #include "host/train/checkpoint.h"
@@ -72,7 +73,13 @@ void keep(std::vector<Miss>& misses, const Miss& miss) {
   if (misses.size() > kMistakes) misses.pop_back();
 }
 
-SplitResult try_weights(Model& model, const std::string& split, const Pictures& pictures) {
+/// What is told of a picture's place: the data's root is told once.
+std::string place_of(const std::string& path, const std::string& root) {
+  const bool is_below = !root.empty() && path.starts_with(root + "/");
+  return printable(is_below ? path.substr(root.size() + 1) : path);
+}
+
+SplitResult try_weights(Model& model, const std::string& split, const Pictures& pictures, const std::string& root) {
   const std::vector<std::string>& classes = model.classes();
   SplitResult result{.name = split, .confusion = Confusion(classes)};
   std::vector<Miss> misses;
@@ -89,7 +96,7 @@ SplitResult try_weights(Model& model, const std::string& split, const Pictures& 
   result.loss = figures.loss;
   result.top5_accuracy = figures.top5_accuracy;
   for (const Miss& miss : misses) {
-    const std::string path = printable(pictures.sample(miss.picture).path);
+    const std::string path = place_of(pictures.sample(miss.picture).path, root);
     result.mistakes.push_back(
         {.path = path,
          .truth = classes[static_cast<std::size_t>(miss.truth)],
@@ -101,12 +108,13 @@ SplitResult try_weights(Model& model, const std::string& split, const Pictures& 
   return result;
 }
 
-void add_split(RunReport& report, Model& model, const std::string& split, const std::vector<Sample>& samples) {
+void add_split(RunReport& report, Model& model, const std::string& split, const std::vector<Sample>& samples,
+               const std::string& root) {
   if (samples.empty()) return;
   const Pictures pictures = decode_pictures(samples, model.height(), model.width(), kBadLimit, model.classes());
   for (const BadFile& bad : pictures.bad())
     report.notes.push_back(fmt::format("{} was passed over: {}", printable(bad.path), bad.reason));
-  report.splits.push_back(try_weights(model, split, pictures));
+  report.splits.push_back(try_weights(model, split, pictures, root));
 }
 
 // ---- the pictures that it learned from
@@ -175,19 +183,21 @@ std::vector<Fact> facts_of(const RunConfig& c, const Checkpoint& checkpoint) {
                                : fmt::format("{:g}, {} to {:g}", c.rate, word_of(c.schedule), c.rate * c.final_rate);
   const Graph graph = build_model(c.arch, model_spec(c, static_cast<int>(checkpoint.classes.size())));
   std::vector<Fact> facts = {
-      {"model", fmt::format("{}, {} parameters", c.arch, graph.parameter_count())},
+      {"model", fmt::format("{}, {} parameters", c.arch, with_commas(graph.parameter_count()))},
       {"data", printable(!c.data.empty()         ? c.data
                          : !c.data_train.empty() ? c.data_train
                                                  : "a drawn deck")},
       {"classes", fmt::format("{}", checkpoint.classes.size())},
-      {"training pictures", fmt::format("{}", checkpoint.state.pictures)},
+      {"training pictures", with_commas(checkpoint.state.pictures)},
       {"picture size", fmt::format("{} x {}", c.image_size, c.image_size)},
       {"augmentation", augmentation_text(c.augment)},
       {"preset", c.preset},
       {"epochs", fmt::format("{} of {}", checkpoint.state.epoch, c.epochs)},
       {"batch", fmt::format("{}", c.batch)},
       {"optimizer", fmt::format("{}, weight decay {:g}", word_of(c.optimizer.kind), c.optimizer.weight_decay)},
-      {"learning rate", rate + (c.warmup_epochs > 0 ? fmt::format(", {:g} epochs of warm-up", c.warmup_epochs) : "")},
+      {"learning rate", rate + (c.warmup_epochs > 0 ? fmt::format(", warm-up {:g} {}", c.warmup_epochs,
+                                                                  c.warmup_epochs == 1 ? "epoch" : "epochs")
+                                                    : "")},
       {"label smoothing", fmt::format("{:g}", c.label_smoothing)},
       {"averaged weights", c.ema_decay > 0 ? fmt::format("decay {:g}", c.ema_decay) : "no"},
       {"dropout", fmt::format("{:g}", c.dropout)},
@@ -240,8 +250,8 @@ void look_again(RunReport& report, const std::string& run, const RunConfig& conf
       return;
     }
     Model model = Model::load(best, {.batch = config.batch, .impl = config.impl, .device = options.device});
-    add_split(report, model, "valid", dataset.valid);
-    add_split(report, model, "test", dataset.test);
+    add_split(report, model, "valid", dataset.valid, config.data);
+    add_split(report, model, "test", dataset.test, config.data);
   } catch (const Error& error) {
     report.notes.push_back(fmt::format("Pictures and final figures are missing: {}", error.what()));
   }

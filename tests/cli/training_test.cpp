@@ -10,6 +10,7 @@
 #include "host/data/deck/deck.h"
 #include "tests/cli/program.h"
 #include "tests/support/case_scope.h"
+#include "tests/support/log_watch.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tensor_hash.h"
 
@@ -103,7 +104,7 @@ TEST_F(CliTraining, ReportsARunWhoseDataAreGone) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.out, "run/report.html\n");
   const std::string page = read_bytes(folder_ / "run/report.html");
-  EXPECT_THAT(page, HasSubstr("Pictures and final figures are missing: deck"));
+  EXPECT_THAT(page, HasSubstr("Pictures and final figures are missing: can&#39;t read the folder deck"));
   EXPECT_THAT(page, HasSubstr("Learning rate"));
   EXPECT_THAT(page, Not(HasSubstr("Final figures")));
 }
@@ -120,6 +121,30 @@ TEST_F(CliTraining, ComparesRuns) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.out, "both.html\n");
   EXPECT_THAT(read_bytes(folder_ / "both.html"), HasSubstr("<td>seed</td><td>1</td><td>2</td>"));
+}
+
+TEST_F(CliTraining, ListsRunsWithTheirFigures) {
+  for (const char* name : {"all/b", "all/a"}) {
+    auto arguments = new_run(name);
+    arguments.insert(arguments.end(), {"--epochs", "1", "--arch", "mlp", "--seed", name[4] == 'a' ? "7" : "8"});
+    ASSERT_EQ(run_program(start(arguments)).exit_code, 0);
+  }
+  std::filesystem::create_directories(folder_ / "all/no run");
+  std::filesystem::create_directories(folder_ / "all/broken");
+  write_bytes(folder_ / "all/broken/last.safetensors", "no checkpoint");
+  const ExpectWarning broken("all/broken/last.safetensors");
+  Start list = start({});
+  list.arguments = {"runs", "all"};
+  const Outcome table = run_program(list);
+  EXPECT_EQ(table.exit_code, 0) << table.err;
+  EXPECT_THAT(table.out,
+              testing::ContainsRegex("all/a +mlp +best +7 +1 of 1 +0\\.[0-9]{4} .*\n.*all/b +mlp +best +8 "));
+  EXPECT_THAT(table.out, Not(HasSubstr("no run")));
+  list.arguments = {"runs", "all", "--json"};
+  const Outcome json = run_program(list);
+  EXPECT_EQ(lines_of(json.out).size(), 2u);
+  EXPECT_THAT(json.out,
+              HasSubstr("\"arch\":\"mlp\",\"preset\":\"best\",\"data\":\"deck\",\"seed\":7,\"epoch\":1,\"epochs\":1,"));
 }
 
 TEST_F(CliTraining, RefusesAFolderThatIsNoRun) {

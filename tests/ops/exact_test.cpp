@@ -15,6 +15,9 @@ bool is_exact(const OpCase& c) {
   const Operation* op = c.operation.get();
   if (dynamic_cast<const Softmax*>(op) || dynamic_cast<const BatchNorm*>(op)) return false;
   if (dynamic_cast<const GlobalAveragePool2d*>(op)) return is_power_of_two(c.src[0][1] * c.src[0][2]);
+  // The largest of so many small integers is always the same: a constant proves nothing.
+  if (const auto* pool = dynamic_cast<const MaxPool2d*>(op))
+    return pool->options.window.h * pool->options.window.w <= 256;
   if (const auto* dropout = dynamic_cast<const Dropout*>(op)) return dropout->rate == 0.0f || dropout->rate == 0.5f;
   return true;
 }

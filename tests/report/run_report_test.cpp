@@ -60,11 +60,11 @@ TEST(RunReport, KeepsTheEpochWithTheLowerLossOfEqualAccuracies) {
 TEST(RunReport, TellsFiguresWithTheirInterval) {
   const std::string page = run_report_html(small_report("cnn-1"));
   EXPECT_THAT(page, HasSubstr("<h1>cnn-1</h1>"));
-  EXPECT_THAT(page, HasSubstr("Validation accuracy<b>80.0 %</b>"));
+  EXPECT_THAT(page, HasSubstr("Validation accuracy<b>80.0\u00A0%</b>"));
   EXPECT_THAT(page, HasSubstr("8 of 10 pictures; 95 % interval 49.0 to 94.3 %"));
   EXPECT_THAT(page, HasSubstr("Training time<b>3:00</b>"));
-  EXPECT_THAT(page, HasSubstr("<b>ace of clubs</b> 91.0 %<br>is ace of spades, 7.0 %"));
-  EXPECT_THAT(page, HasSubstr("Right rank: 100.0 %. Right suit: 80.0 %."));
+  EXPECT_THAT(page, HasSubstr("<b>ace of clubs</b> 91.0\u00A0%<br>is ace of spades, 7.0\u00A0%"));
+  EXPECT_THAT(page, HasSubstr("Right rank: 100.0\u00A0%. Right suit: 80.0\u00A0%."));
   EXPECT_THAT(page, HasSubstr("a = 1\nb = 2\n"));
 }
 
@@ -109,7 +109,9 @@ TEST(Comparison, TellsWhatDiffersApartFromWhatIsShared) {
   ASSERT_NE(shared, std::string::npos);
   EXPECT_LT(page.find("<td>seed</td><td>one</td><td>two</td>"), shared);
   EXPECT_GT(page.find("<th>model</th><td>cnn</td>"), shared);
-  EXPECT_THAT(page, HasSubstr("<td>valid, top-1</td><td class=\"number\">80.0 %</td><td class=\"number\">80.0 %</td>"));
+  EXPECT_THAT(
+      page,
+      HasSubstr("<td>valid, top-1</td><td class=\"number\">80.0\u00A0%</td><td class=\"number\">80.0\u00A0%</td>"));
   EXPECT_THAT(page, Not(HasSubstr("test, top-1")));  // neither has one
 }
 

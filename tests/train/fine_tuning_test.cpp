@@ -42,7 +42,8 @@ class FineTuningRun : public ::testing::Test {
  protected:
   static constexpr float kWidth = 0.35f;
 
-  /// Random features whose batch norms' statistics and gammas are of no round value.
+  /// Random features whose batch norms' statistics and gammas are of no round value. Variances are low: else pictures would
+  /// fade from block to block, and norms by the batch would blow up what rounding leaves of them.
   void SetUp() override {
     const Graph graph = build_model("mobilenetv2", {.classes = 3, .width_multiplier = kWidth});
     Parameters parameters(graph);
@@ -51,7 +52,9 @@ class FineTuningRun : public ::testing::Test {
     for (const Parameter& p : parameters.list()) {
       if (p.name.starts_with("head")) continue;
       if (is_of_norm(p.name)) {
-        for (std::size_t i = 0; float& value : parameters.values(p)) value += 0.01f * static_cast<float>(++i % 5);
+        const float middle = p.name.ends_with("/variance") ? -0.8f : 0.0f;
+        for (std::size_t i = 0; float& value : parameters.values(p))
+          value += middle + 0.01f * static_cast<float>(++i % 5);
       }
       tensors.push_back(float_tensor(p.name, p.spec.shape.sizes(), parameters.values(p)));
     }
@@ -232,7 +235,7 @@ class FineTuningOnADevice : public FineTuningRun {
     RunConfig c = config(name);
     c.device = testing::tested_device()->kind();
     c.precision = precision;
-    c.batch = 2;
+    c.batch = 8;                             // of two pictures the last layers, 1 x 1, would normalise rounding
     c.freeze = {Freeze::Part::kBlocks, 14};  // the emulator is slow
     return c;
   }
@@ -250,8 +253,9 @@ TEST_F(FineTuningOnADevice, IsTheCpus) {
       const std::string cpu = train_steps(on_cpu, 2).run + "/last.safetensors";
       const Tensors after = tensors_of(device), expected = tensors_of(cpu);
       EXPECT_EQ(changed(after), changed(expected)) << name_of(precision);
+      // Two steps: the second has gone through the gradients. Norms by eight values raise what was rounded.
       EXPECT_NEAR(read_checkpoint(device).state.running.loss_sum / read_checkpoint(cpu).state.running.loss_sum, 1,
-                  precision == Precision::kBf16 ? 2e-2 : 2e-4);
+                  precision == Precision::kBf16 ? 5e-2 : 5e-4);
       const std::vector<float>& average = after.at("average/top/bn/mean");
       EXPECT_EQ(average != before_.at("top/bn/mean"), norms == BatchNorms::kBatch);
       for (std::size_t i = 0; i < average.size(); ++i)
