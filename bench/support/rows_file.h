@@ -1,5 +1,6 @@
 #pragma once
-// The file of --benchmark_out, with each row in it as soon as it is measured: whatever ends the program, they are there.
+// The file of --benchmark_out, with each row in it as soon as it is measured: whatever ends the program, they are
+// there.
 
 #include <benchmark/benchmark.h>
 

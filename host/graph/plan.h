@@ -110,8 +110,8 @@ class Plan {
   const float* read_logits();
 
   Device& device() const;
-  /// Sends the parameters that the host has changed to the device, renews their copy and what kernels have made of them,
-  /// as a forward would. Before work that was captured and is done again.
+  /// Sends the parameters that the host has changed to the device, renews their copy and what kernels have made of
+  /// them, as a forward would. Before work that was captured and is done again.
   void prepare();
   /// On a device: the parameters that it computes with, to be marked as written by who writes them. What the host
   /// changes in Parameters and touches is sent at the next forward.

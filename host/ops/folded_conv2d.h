@@ -6,9 +6,9 @@
 namespace cudacards {
 
 /// What inference, and a frozen pair of layers in training, computes: dst = activation(norm(conv(src))), as a
-/// convolution whose weights and bias are made from both layers' parameters where the host changes them: weights * s, beta +
-/// (bias - mean) * s with s = gamma / sqrt(variance + epsilon). Parameters: the convolution's, then gamma, beta, mean,
-/// variance. Implementations are the convolution's own, one by one.
+/// convolution whose weights and bias are made from both layers' parameters where the host changes them: weights * s,
+/// beta + (bias - mean) * s with s = gamma / sqrt(variance + epsilon). Parameters: the convolution's, then gamma, beta,
+/// mean, variance. Implementations are the convolution's own, one by one.
 class FoldedConv2d final : public Operation {
  public:
   /// The convolution must have no activation and no pool of its own.

@@ -112,8 +112,9 @@ class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual MemoryNeed memory() const = 0;
-  /// Called before a forward pass where the host has changed parameters since the last one, and never in a capture: what
-  /// is made of parameters that no step changes belongs here. `args` has parameters, `packed` and the device's stream.
+  /// Called before a forward pass where the host has changed parameters since the last one, and never in a capture:
+  /// what is made of parameters that no step changes belongs here. `args` has parameters, `packed` and the device's
+  /// stream.
   virtual void prepare(const ForwardArgs&) {}
   virtual void forward(const ForwardArgs& args) = 0;
   virtual void backward(const BackwardArgs& args);  // default: a programming error

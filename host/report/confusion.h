@@ -24,8 +24,8 @@ struct Confusion {
 
 enum class CardPart : std::uint8_t { kRank, kSuit };
 
-/// "ace of clubs": "ace", "clubs". A name without " of " ("joker") is its own part. The parts in the order of a deck, then
-/// by name. Empty where no class is called so: a data set of something else has no ranks and suits.
+/// "ace of clubs": "ace", "clubs". A name without " of " ("joker") is its own part. The parts in the order of a deck,
+/// then by name. Empty where no class is called so: a data set of something else has no ranks and suits.
 Confusion fold(const Confusion& confusion, CardPart part);
 
 /// Rows are the truth, columns what the model said; a field's ink is its share of the row. Hovering tells the count.

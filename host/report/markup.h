@@ -8,8 +8,8 @@
 
 namespace cudacards {
 
-/// Text for an element or a quoted attribute of HTML and XML. Control characters, which XML cannot write, become spaces;
-/// what is not UTF-8 becomes U+FFFD.
+/// Text for an element or a quoted attribute of HTML and XML. Control characters, which XML cannot write, become
+/// spaces; what is not UTF-8 becomes U+FFFD.
 std::string escape_markup(std::string_view text);
 
 /// How many characters of UTF-8 that is: what a chart reserves room for.
@@ -17,8 +17,8 @@ std::size_t character_count(std::string_view text);
 
 std::string base64(std::span<const std::uint8_t> bytes);
 
-/// Okabe and Ito's palette without its pale yellow: told apart by colour-blind readers, and in contrast with white as with
-/// near-black.
+/// Okabe and Ito's palette without its pale yellow: told apart by colour-blind readers, and in contrast with white as
+/// with near-black.
 std::string_view series_colour(std::size_t series);
 
 /// The style of an SVG chart, light and dark; goes inside the <svg class="chart">, and reaches nothing outside of it.

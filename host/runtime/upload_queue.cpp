@@ -32,7 +32,9 @@ class LateUploads final : public UploadQueue {
     explicit Arrival(LateUploads& uploads) : uploads_(uploads) {}
     void record() override { time_.record(); }
     void wait() override { uploads_.join(); }
-    double seconds_since(const Event& earlier) override { return time_.seconds_since(earlier); }
+    double seconds_since(const Event& earlier) override {
+      return time_.seconds_since(static_cast<const Arrival&>(earlier).time_);
+    }
 
    private:
     LateUploads& uploads_;

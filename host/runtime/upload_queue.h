@@ -13,8 +13,8 @@ class UploadQueue {
  public:
   virtual ~UploadQueue() = default;
 
-  /// Uploads from now on begin when the device's work in front of the event's record() is done; at once where nothing was
-  /// recorded.
+  /// Uploads from now on begin when the device's work in front of the event's record() is done; at once where nothing
+  /// was recorded. The event is the device's own.
   virtual void wait_for(const Event& event) = 0;
   /// From pinned memory, which may be changed when an event behind it says so.
   virtual void upload(void* device, const void* host, std::size_t bytes) = 0;

@@ -31,8 +31,8 @@ struct EvalReport {
   std::vector<ClassReport> per_class;
 };
 
-/// What somebody else wants of a picture: its number in the split, its class, the winner (-1 where a logit is NaN) and the
-/// logits, (classes).
+/// What somebody else wants of a picture: its number in the split, its class, the winner (-1 where a logit is NaN) and
+/// the logits, (classes).
 using PictureVisitor =
     std::function<void(std::int64_t picture, std::int32_t label, std::int32_t winner, std::span<const float> logits)>;
 

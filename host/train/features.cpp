@@ -5,9 +5,8 @@
 #include <fmt/format.h>
 
 #include "host/graph/frozen_part.h"
-#include "host/runtime/build_id.h"
+#include "host/ops/place.h"
 #include "host/runtime/sha256.h"
-#include "host/runtime/threads.h"
 #include "host/train/checkpoint.h"
 
 namespace cudacards {
@@ -62,9 +61,9 @@ std::string key_of_features(const RunConfig& config, const Graph& graph, Node la
                             const TrainingData& data, const Device& device) {
   const Preprocessing preprocessing = preprocessing_of(graph);
   Bytes bytes;
-  append(fmt::format("{}\n{}\n{} {} {} {} {} {} {} {}\n", build_id(), device.name(), threads(), config.batch,
-                     name_of(config.precision), config.impl.to_string(), config.image_size, preprocessing.resize,
-                     preprocessing.scale, preprocessing.offset),
+  append(fmt::format("{}\n{} {} {} {} {} {} {}\n", place_of(device), config.batch, name_of(config.precision),
+                     config.impl.to_string(), config.image_size, preprocessing.resize, preprocessing.scale,
+                     preprocessing.offset),
          bytes);
   append(data.train, bytes);
   append(data.valid, bytes);

@@ -21,7 +21,8 @@ class PictureFeed {
 
   /// What the indices of a batch count in: the same memory for every batch.
   const std::uint8_t* pictures() const { return reinterpret_cast<const std::uint8_t*>(memory_.data()); }
-  /// Sees to it that the batch's pictures are there in time for the work that is begun next, and writes where each lies.
+  /// Sees to it that the batch's pictures are there in time for the work that is begun next, and writes where each
+  /// lies.
   void send(const Batch& batch, std::span<std::int32_t> indices);
 
  private:

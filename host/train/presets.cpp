@@ -94,7 +94,8 @@ void apply_best(RunConfig& c) {
 
 // The features know cats from dogs and not a seven from an eight: everything has to move, the lower layers less.
 // Views are wider than best's, because a network of this size learns the 7,624 pictures themselves within ten epochs.
-// The average over about two epochs evens out the last digits of a rate that is high for weights that were good already.
+// The average over about two epochs evens out the last digits of a rate that is high for weights that were good
+// already.
 void apply_finetune(RunConfig& c) {
   apply_best(c);
   c.rate = 1.5e-3f;

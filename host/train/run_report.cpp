@@ -19,6 +19,7 @@
 #include "host/runtime/error.h"
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
+#include "host/train/features.h"
 #include "host/train/metrics.h"
 #include "host/train/model.h"
 #include "host/train/profile.h"
@@ -232,6 +233,7 @@ Profile measured_step(const RunConfig& config, const Checkpoint& checkpoint, con
                          .device = device,
                          .steps = kProfileSteps};
   options.config.device = device.kind;
+  options.config.precision = on_device(config.precision, device.kind);
   if (!checkpoint.choices.entries.empty()) options.choices = std::make_shared<TuningTable>(checkpoint.choices);
   return profile(options);
 }
@@ -271,6 +273,11 @@ RunReport collect_run_report(const std::string& run, const RunReportOptions& opt
   report.command = fmt::format("cudacards train --config {} --out NEW", quoted(printable(run + "/run.toml")));
   look_again(report, run, config, options);
   if (options.measure) report.profile = measured_step(config, checkpoint, options.device);
+  const Graph graph = build_model(config.arch, model_spec(config, static_cast<int>(checkpoint.classes.size())));
+  if (report.profile && feature_layer(config, graph)) {
+    report.notes.push_back(
+        "The step that was measured begins with pictures; the run learned from features that were computed once.");
+  }
   return report;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// From a run's folder to its page: reads what the run wrote, tries its best weights on its data once more, and takes a step
-// apart.
+// From a run's folder to its page: reads what the run wrote, tries its best weights on its data once more, and takes a
+// step apart.
 
 #include <string>
 

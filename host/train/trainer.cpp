@@ -259,9 +259,8 @@ class Trainer {
   /// Evaluates with the averaged parameters where the run keeps an average, and puts the trained ones back.
   EvalReport evaluate_inference_weights() {
     step_->swap_average();
-    EvalReport report =
-        evaluate(plan_, data_.valid, data_.classes,
-                 {.feed = valid_feed_.get(), .features = feature_layer_ ? &features_.valid : nullptr});
+    EvalReport report = evaluate(plan_, data_.valid, data_.classes,
+                                 {.feed = valid_feed_.get(), .features = feature_layer_ ? &features_.valid : nullptr});
     step_->swap_average();
     return report;
   }
@@ -314,29 +313,34 @@ DataPlaces plan_memory(const TrainOptions& options, const RunConfig& config, con
                        const std::shared_ptr<const TuningTable>& tuning, Progress& progress) {
   const Graph graph = learning_part(whole, feature_layer);
   const auto train = static_cast<std::int64_t>(dataset.train.size());
-  const auto all = train + static_cast<std::int64_t>(dataset.valid.size());
+  const auto valid = static_cast<std::int64_t>(dataset.valid.size());
   std::optional<std::size_t> have = options.memory;
   if (!have) have = device.is_cpu() ? free_memory() : device.memory().free;
   DataPlaces places;
-  // A device that is sent features keeps no pictures.
-  TrainingMemory need =
-      training_memory(graph, config, device.is_cpu() || !feature_layer ? all : 0, device.target(), tuning);
-  if (feature_layer) need.features = feature_memory(config, whole, *feature_layer, all, device.target());
   const bool may_stream = !device.is_cpu() && !feature_layer;
-  if (may_stream && need.total() > *have) {
-    places.valid = DataPlace::kStreamed;
-    need = training_memory(graph, config, train + PictureFeed::streamed(config.batch), device.target(), tuning);
-  }
-  if (may_stream && need.total() > *have) {
-    places.train = DataPlace::kStreamed;
-    need = training_memory(graph, config, 2 * PictureFeed::streamed(config.batch), device.target(), tuning);
+  const MemoryOfBatch need_of = [&](int batch) {
+    const std::int64_t streamed = PictureFeed::streamed(batch);
+    std::int64_t pictures = (places.train == DataPlace::kStreamed ? streamed : train) +
+                            (places.valid == DataPlace::kStreamed ? streamed : valid);
+    if (!device.is_cpu() && feature_layer) pictures = 0;  // the device is sent features
+    RunConfig of_batch = config;
+    of_batch.batch = batch;
+    TrainingMemory need = training_memory(graph, of_batch, pictures, device.target(), tuning);
+    if (feature_layer) need.features = feature_memory(of_batch, whole, *feature_layer, train + valid, device.target());
+    return need;
+  };
+  TrainingMemory need = need_of(config.batch);
+  for (DataPlace* place : {&places.valid, &places.train}) {
+    if (!may_stream || need.total() <= *have) break;
+    *place = DataPlace::kStreamed;
+    need = need_of(config.batch);
   }
   progress.note(fmt::format("{}memory: {}{}{}", device.is_cpu() ? "" : "device ", to_string(need),
                             have ? fmt::format(" of {} free", mebibytes(*have)) : "",
                             places.train == DataPlace::kStreamed   ? "; pictures are sent batch by batch"
                             : places.valid == DataPlace::kStreamed ? "; pictures for validation are sent batch by batch"
                                                                    : ""));
-  if (have) require_memory(need, *have, graph, config, device.target());
+  if (have && need.total() > *have) require_memory(config.batch, need_of, *have, device.kind());
   return places;
 }
 

@@ -15,16 +15,12 @@ std::size_t parameter_buffers(const RunConfig& config) {
   return 2 + moments + (config.ema_decay > 0 ? 1 : 0);
 }
 
-/// What of it does not depend on the batch is taken from `need`. 0: not even a batch of one fits.
-int largest_batch(const TrainingMemory& need, std::size_t have, const Graph& graph, RunConfig config,
-                  const Target& target) {
-  int fits = 0, too_large = config.batch;
+/// 0: not even a batch of one fits.
+int largest_batch(int too_large, const MemoryOfBatch& need_of, std::size_t have) {
+  int fits = 0;
   while (too_large - fits > 1) {
-    config.batch = fits + (too_large - fits) / 2;
-    TrainingMemory smaller = training_memory(graph, config, 0, target);
-    smaller.pictures = need.pictures;
-    smaller.features = need.features;
-    (smaller.total() <= have ? fits : too_large) = config.batch;
+    const int batch = fits + (too_large - fits) / 2;
+    (need_of(batch).total() <= have ? fits : too_large) = batch;
   }
   return fits;
 }
@@ -47,18 +43,17 @@ std::string to_string(const TrainingMemory& memory) {
                      mebibytes(memory.pictures), memory.features > 0 ? ", features " + mebibytes(memory.features) : "");
 }
 
-void require_memory(const TrainingMemory& need, std::size_t have, const Graph& graph, const RunConfig& config,
-                    const Target& target) {
+void require_memory(int batch, const MemoryOfBatch& need_of, std::size_t have, DeviceKind device) {
+  const TrainingMemory need = need_of(batch);
   if (need.total() <= have) return;
-  const int batch = largest_batch(need, have, graph, config, target);
+  const int fits = largest_batch(batch, need_of, have);
   std::vector<std::string> largest;
   for (const NamedBytes& tensor : need.largest) largest.push_back(tensor.name + " " + mebibytes(tensor.bytes));
-  throw Error(
-      fmt::format("out of {}memory before it begins: the run needs {}, and {} are free; the largest tensors: {}; {}",
-                  target.kind == DeviceKind::kCpu ? "" : "device ", mebibytes(need.total()), mebibytes(have),
-                  fmt::join(largest, ", "),
-                  batch > 0 ? fmt::format("the largest --batch that fits is {}", batch)
-                            : "no --batch fits: use a smaller --image-size or fewer pictures"));
+  throw Error(fmt::format(
+      "out of {}memory before it begins: the run needs {}, and {} are free; the largest tensors: {}; {}",
+      device == DeviceKind::kCpu ? "" : "device ", mebibytes(need.total()), mebibytes(have), fmt::join(largest, ", "),
+      fits > 0 ? fmt::format("the largest --batch that fits is {}", fits)
+               : "no --batch fits: use a smaller --image-size or fewer pictures"));
 }
 
 }  // namespace cudacards

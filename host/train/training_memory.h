@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "host/graph/graph.h"
+#include "host/runtime/device_kind.h"
 #include "host/train/run_config.h"
 
 namespace cudacards {
@@ -28,9 +30,11 @@ TrainingMemory training_memory(const Graph& graph, const RunConfig& config, std:
 /// "1713.2 MiB (plan 512.3 MiB, ...)".
 std::string to_string(const TrainingMemory& memory);
 
-/// Throws Error where more than `have` bytes are needed: need, have, the largest tensors, and the largest batch that
-/// would fit.
-void require_memory(const TrainingMemory& need, std::size_t have, const Graph& graph, const RunConfig& config,
-                    const Target& target = {});
+/// What a run would need with that batch.
+using MemoryOfBatch = std::function<TrainingMemory(int batch)>;
+
+/// Throws Error where more than `have` bytes of a device's memory are needed for `batch`: need, have, the largest
+/// tensors, and the largest batch that would fit.
+void require_memory(int batch, const MemoryOfBatch& need_of, std::size_t have, DeviceKind device = DeviceKind::kCpu);
 
 }  // namespace cudacards

@@ -1,7 +1,7 @@
 #pragma once
-// Dense layers and 1 x 1 convolutions (rows = N*P*Q), forward and backward, in fp32, on tensor cores in bf16 or in fp32
-// rounded to tf32 (DenseProblem::factors), sums in fp32. Bias and gradients of parameters are fp32 in both; in bf16 the products read a bf16 copy of the weights.
-// Forward in bf16 may store fp32: a model's scores.
+// Dense layers and 1 x 1 convolutions (rows = N*P*Q), forward and backward: in fp32, or on tensor cores in bf16 or in
+// fp32 rounded to tf32 (DenseProblem::factors). Sums, bias and gradients of parameters are fp32 in all three; in bf16
+// the products read a bf16 copy of the weights. Forward in bf16 may store fp32: a model's scores.
 //
 // All pointers are 16-byte aligned device memory. Any size works; the fast kernels want `in` (and backward `units`) to
 // be multiples of 8 in bf16, of 4 in fp32.

@@ -9,8 +9,9 @@
 //             +---+---+---+---+---+---+
 //
 // Reads src once (windows that overlap: the second time from a cache), writes dst once and, for the max pool in
-// training, one byte an element (four where a window has more than 256: one channel a thread, for completeness): 2x2 windows in bf16 move 2 + 0.5 + 0.25 bytes for each element of src. One comparison
-// an element: memory is the limit. 2x2 has its own code so that its four loads are on their way together.
+// training, one byte an element (four where a window has more than 256: one channel a thread, for completeness): 2x2
+// windows in bf16 move 2 + 0.5 + 0.25 bytes for each element of src. One comparison an element: memory is the limit.
+// 2x2 has its own code so that its four loads are on their way together.
 
 #include "kernels/pool/launcher.cuh"
 

@@ -1,13 +1,13 @@
 #pragma once
-// An array in a thread's registers, whose indices the emulator checks: outside of it there is some other variable of the
-// thread, and no tool that watches memory notices.
+// An array in a thread's registers, whose indices the emulator checks: outside of it there is some other variable of
+// the thread, and no tool that watches memory notices.
 
 #include "kernels/simt/cuda.h"
 
 namespace cudacards {
 
-/// `i`, which must be 0 ... kSize - 1. Compilers check T[kSize] too (-fsanitize=bounds), but let a reference to the element
-/// behind the last pass, and an operator[] is made of references.
+/// `i`, which must be 0 ... kSize - 1. Compilers check T[kSize] too (-fsanitize=bounds), but let a reference to the
+/// element behind the last pass, and an operator[] is made of references.
 template <int kSize>
 __host__ __device__ __forceinline__ int checked_index(int i) {
 #ifdef CUDACARDS_EMULATED

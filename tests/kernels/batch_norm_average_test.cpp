@@ -1,5 +1,5 @@
-// The running statistics from somebody else's mean and rstd: those of batch_norm_training(), and exact where the numbers
-// allow it.
+// The running statistics from somebody else's mean and rstd: those of batch_norm_training(), and exact where the
+// numbers allow it.
 
 #include <gmock/gmock.h>
 

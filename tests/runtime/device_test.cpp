@@ -65,6 +65,10 @@ TEST_P(EveryDevice, UploadsBesideItsWorkAndWaitsWhereItIsTold) {
   pinned.as<int>()[0] = 10;
   uploads->join();
   EXPECT_EQ(read(buffer), (std::array{9, 6, 7, 8}));
+  const auto later = uploads->make_event();
+  later->record();
+  EXPECT_GE(later->seconds_since(*sent), 0);
+  EXPECT_LT(later->seconds_since(*sent), 600);
 }
 
 TEST_P(EveryDevice, CapturedWorkIsDoneWhenItIsRunAndReadsTheHostThen) {

@@ -91,6 +91,14 @@ class RecordTest(Folder):
         self.assertEqual(step["status"], "failed")
         self.assertIn("nonsense", step["text"])
 
+    def test_a_program_that_died_has_failed_whatever_its_results_say(self):
+        record = Record.open(self.folder, MACHINE, "abc")
+        with record.part("bench", 60) as steps:
+            step = steps.run("x", ["sh", "-c", "exit 9"], parse=lambda output: {"status": "partial", "rows": 3})
+            calm = steps.run("y", ["true"], parse=lambda output: {"status": "skipped"})
+        self.assertEqual((step["status"], step["code"], step["rows"]), ("failed", 9, 3))
+        self.assertEqual(calm["status"], "skipped")
+
     def test_a_program_that_does_not_listen_is_killed(self):
         self.addCleanup(setattr, recording, "PATIENCE", recording.PATIENCE)
         recording.PATIENCE = 0.3

@@ -24,7 +24,8 @@ using testing_support::error_text;
 using testing_support::read_bytes;
 using testing_support::TemporaryFolder;
 
-/// A picture classifier with every kind of parameter: weights, biases, batch norm's running statistics, a frozen layer's.
+/// A picture classifier with every kind of parameter: weights, biases, batch norm's running statistics, a frozen
+/// layer's.
 Graph small_graph(int classes, float scale = 1.0f / 255) {
   Graph g;
   Node x = g.rescale(g.image(8, 8), scale, -0.5f);

@@ -13,12 +13,14 @@
 
 #include <fmt/format.h>
 
+#include "host/runtime/threads.h"
 #include "host/train/checkpoint.h"
 #include "host/train/evaluate.h"
 #include "host/train/feature_file.h"
 #include "host/train/initial_weights.h"
 #include "host/train/presets.h"
 #include "host/train/trainer.h"
+#include "host/train/training_memory.h"
 #include "host/train/weights_file.h"
 #include "tests/support/error_text.h"
 #include "tests/support/log_watch.h"
@@ -256,6 +258,21 @@ TEST_F(FeatureRun, StopsWhileTheyAreComputedAndLeavesNoRun) {
                                  counting("computing features", progress, &stop));
               }),
               HasSubstr("stopped while computing features"));
+}
+
+TEST_F(FeatureRun, WithoutMemoryNamesTheBatchWhoseFeaturesCanBeComputed) {
+  RunConfig c = config("poor");
+  c.width = kWidth;
+  c.batch = 64;
+  set_threads(c.threads);
+  const Graph graph = build_model(c.arch, model_spec(c, 3));
+  const Node layer = *feature_layer(c, graph);
+  RunConfig fits = c;
+  fits.batch = 20;
+  TrainingMemory need = training_memory(graph.above(layer), fits, 42);
+  need.features = feature_memory(fits, graph, layer, 42, {});
+  EXPECT_THAT(error_text([&] { train({.config = c, .quiet = true, .memory = need.total()}); }),
+              HasSubstr("the largest --batch that fits is 20"));
 }
 
 TEST_F(FeatureRun, TellsWhereANaNCameFrom) {

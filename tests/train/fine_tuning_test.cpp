@@ -149,7 +149,8 @@ TEST_F(FineTuningRun, FrozenBatchNormsKeepAllFourOfTheirNumbers) {
   for (const auto& [name, values] : before_) EXPECT_EQ(moved.contains(name), !is_of_norm(name)) << name;
 }
 
-// A batch norm with batch statistics gives the same loss whatever its running ones are; one with running statistics not.
+// A batch norm with batch statistics gives the same loss whatever its running ones are; one with running statistics
+// not.
 TEST_F(FineTuningRun, TrainsByTheStatisticsThatItIsAskedFor) {
   const auto first_loss = [&](BatchNorms norms, const std::string& weights) {
     RunConfig c = config(fmt::format("run-{}", runs_++));

@@ -55,27 +55,32 @@ TEST(TrainingMemory, IsThePlansTheParametersAndThePictures) {
   }
 }
 
+/// With 100 pictures.
+MemoryOfBatch memory_of(const std::string& arch) {
+  return [arch](int batch) {
+    RunConfig config = config_of(arch);
+    config.batch = batch;
+    return training_memory(graph_of(config), config, 100);
+  };
+}
+
 TEST(RequireMemory, NamesNeedHaveAndTheLargestBatchThatFits) {
-  RunConfig config = config_of("cnn");
-  const Graph graph = graph_of(config);
-  const TrainingMemory need = training_memory(graph, config, 100);
-  EXPECT_NO_THROW(require_memory(need, need.total(), graph, config));
+  const MemoryOfBatch need_of = memory_of("cnn");
+  const TrainingMemory need = need_of(64);
+  EXPECT_NO_THROW(require_memory(64, need_of, need.total()));
   const std::size_t have = need.total() - 1;
-  const std::string text = error_text([&] { require_memory(need, have, graph, config); });
+  const std::string text = error_text([&] { require_memory(64, need_of, have); });
   EXPECT_THAT(text, AllOf(HasSubstr("the run needs " + mebibytes(need.total())), HasSubstr(" are free")));
-  std::smatch batch;
-  ASSERT_TRUE(std::regex_search(text, batch, std::regex("the largest --batch that fits is (\\d+)"))) << text;
-  config.batch = std::stoi(batch[1]);
-  EXPECT_LT(config.batch, 64);
-  EXPECT_LE(training_memory(graph, config, 100).total(), have);
-  ++config.batch;
-  EXPECT_GT(training_memory(graph, config, 100).total(), have);
+  std::smatch found;
+  ASSERT_TRUE(std::regex_search(text, found, std::regex("the largest --batch that fits is (\\d+)"))) << text;
+  const int batch = std::stoi(found[1]);
+  EXPECT_LT(batch, 64);
+  EXPECT_LE(need_of(batch).total(), have);
+  EXPECT_GT(need_of(batch + 1).total(), have);
 }
 
 TEST(RequireMemory, SaysWhereNoBatchFits) {
-  const RunConfig config = config_of("mlp");
-  const Graph graph = graph_of(config);
-  EXPECT_THAT(error_text([&] { require_memory(training_memory(graph, config, 100), 1000, graph, config); }),
+  EXPECT_THAT(error_text([&] { require_memory(64, memory_of("mlp"), 1000); }),
               HasSubstr("no --batch fits: use a smaller --image-size"));
 }
 

@@ -145,7 +145,8 @@ class Steps:
             step.update(status="failed", code=output.code, text=output.text[-KEPT_TEXT:])
         if parse is not None:
             try:
-                step.update(parse(output))
+                found = parse(output)
+                step.update({**found, "status": "failed"} if step["status"] == "failed" else found)  # it may have died half-way
             except Exception as error:  # pylint: disable=broad-except; whatever a broken program printed
                 step.update({"status": "failed", "text": f"cannot read its results: {error!r}\n{output.text[-KEPT_TEXT:]}"})
         self.keep(name, step)

@@ -1,6 +1,6 @@
-// What the compiler calls in code built with -fsanitize=bounds where an index leaves an array whose size it knows: a thread's
-// own arrays among them, which on a GPU are registers and here lie on the fiber's stack, where nothing else would notice.
-// As with -fsanitize=thread, the program is not linked to the sanitizer's runtime.
+// What the compiler calls in code built with -fsanitize=bounds where an index leaves an array whose size it knows: a
+// thread's own arrays among them, which on a GPU are registers and here lie on the fiber's stack, where nothing else
+// would notice. As with -fsanitize=thread, the program is not linked to the sanitizer's runtime.
 
 #include <cstdint>
 #include <cstdio>

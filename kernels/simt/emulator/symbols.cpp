@@ -88,7 +88,8 @@ Location find(const void* return_address) {
   Dwarf_Addr bias = 0;
   Dwarf_Die* unit = dwfl_module_addrdie(module, pc, &bias);
   if (unit == nullptr) return where;
-  // dwarf_getscopes() goes on, from an inlined function, with what its definition lies in; who called it is around its copy.
+  // dwarf_getscopes() goes on, from an inlined function, with what its definition lies in; who called it is around its
+  // copy.
   Dwarf_Die *innermost = nullptr, *scopes = nullptr;
   const int found = dwarf_getscopes(unit, pc - bias, &innermost);
   const int count = found > 0 ? dwarf_getscopes_die(&innermost[0], &scopes) : 0;

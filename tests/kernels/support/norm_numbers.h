@@ -49,8 +49,8 @@ std::vector<float> in_float(const std::vector<T>& values) {
   return wide;
 }
 
-/// The kernel that softmax and softmax_loss start for a row of so many fp32 classes, from edge to edge. All of them compute
-/// the same: which one it is decides the speed alone.
+/// The kernel that softmax and softmax_loss start for a row of so many fp32 classes, from edge to edge. All of them
+/// compute the same: which one it is decides the speed alone.
 inline constexpr std::pair<int, const char*> kKernelsOfRows[] = {
     {64, "warp_kernel<float, 2>"},    {65, "warp_kernel<float, 8>"},    {256, "warp_kernel<float, 8>"},
     {257, "warp_kernel<float, 32>"},  {1024, "warp_kernel<float, 32>"}, {1025, "block_kernel<float, 1>"},

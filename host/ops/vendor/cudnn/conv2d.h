@@ -12,8 +12,8 @@ namespace cudacards::cudnn {
 /// result costs less. So it is with ReLU6 in bf16, which cuDNN 9.19 offers on sm_90 in its generic engine only.
 bool keeps_tensor_cores(const Engine& fused, const Engine& plain);
 
-/// What a benchmark has to say of a bf16 gradient of the weights that no engine writes in fp32: both tensors are widened
-/// by passes of their own, and the engine that then multiplies has tensor cores (tf32) or not.
+/// What a benchmark has to say of a bf16 gradient of the weights that no engine writes in fp32: both tensors are
+/// widened by passes of their own, and the engine that then multiplies has tensor cores (tf32) or not.
 std::string widened_note(bool has_tensor_cores);
 
 }  // namespace cudacards::cudnn
