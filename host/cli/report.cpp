@@ -27,7 +27,7 @@ int run(const ReportCommand& command) {
     return 0;
   }
   const bool compares = command.runs.size() > 1;
-  options.measure = !compares && options.device.kind != DeviceKind::kEmulated;
+  options.measure = !compares;
   std::vector<RunReport> reports;
   for (const std::string& folder : command.runs) reports.push_back(collect_run_report(folder, options));
   const std::string out = command.out.empty() ? "comparison.html" : command.out;
@@ -45,7 +45,9 @@ void add_report(CLI::App& app, Action& action) {
   command.add_option("--out", report->out, "The page")
       ->type_name("FILE")
       ->default_str("RUN/report.html, of several runs comparison.html");
-  command.add_option("--device", report->device, "auto, cpu, cuda or cuda:N: tries the weights, measures a step")
+  command
+      .add_option("--device", report->device,
+                  "auto, cpu, cuda, cuda:N or emulated (without times): tries the weights, measures a step")
       ->type_name("DEVICE")
       ->capture_default_str();
   add_threads(command, report->threads);

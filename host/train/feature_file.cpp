@@ -40,8 +40,8 @@ Features read_split(const SafetensorsFile& file, const std::string& split, std::
 void remove_oldest(const fs::path& folder, std::size_t keep) {
   std::vector<std::pair<fs::file_time_type, fs::path>> files;
   std::error_code error;
-  for (const auto& file : fs::directory_iterator(folder, error)) {
-    if (file.path().extension() == kSuffix) files.emplace_back(file.last_write_time(error), file.path());
+  for (fs::directory_iterator file(folder, error), end; !error && file != end; file.increment(error)) {
+    if (file->path().extension() == kSuffix) files.emplace_back(file->last_write_time(error), file->path());
   }
   std::ranges::sort(files);
   for (std::size_t i = 0; i + keep < files.size(); ++i) fs::remove(files[i].second, error);

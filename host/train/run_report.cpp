@@ -115,6 +115,12 @@ void add_split(RunReport& report, Model& model, const std::string& split, const 
   for (const BadFile& bad : pictures.bad())
     report.notes.push_back(fmt::format("{} was passed over: {}", printable(bad.path), bad.reason));
   report.splits.push_back(try_weights(model, split, pictures, root));
+  const std::int64_t without_guess = pictures.size() - report.splits.back().confusion.total();
+  if (without_guess > 0) {
+    report.notes.push_back(
+        fmt::format("{}: for {} of {} pictures the network gave no numbers (NaN); they are in no figure.", split,
+                    without_guess, pictures.size()));
+  }
 }
 
 // ---- the pictures that it learned from
@@ -238,6 +244,22 @@ Profile measured_step(const RunConfig& config, const Checkpoint& checkpoint, con
   return profile(options);
 }
 
+/// Not on the emulator, whose times mean nothing.
+void measure_step(RunReport& report, const RunConfig& config, const Checkpoint& checkpoint,
+                  const DeviceChoice& device) {
+  try {
+    report.profile = measured_step(config, checkpoint, device);
+  } catch (const Error& error) {
+    report.notes.push_back(fmt::format("Where a step's time goes is missing: {}", error.what()));
+    return;
+  }
+  const Graph graph = build_model(config.arch, model_spec(config, static_cast<int>(checkpoint.classes.size())));
+  if (feature_layer(config, graph)) {
+    report.notes.push_back(
+        "The step that was measured begins with pictures; the run learned from features that were computed once.");
+  }
+}
+
 /// What needs the data and the weights that the run was made with; either may be gone.
 void look_again(RunReport& report, const std::string& run, const RunConfig& config, const RunReportOptions& options) {
   try {
@@ -272,12 +294,8 @@ RunReport collect_run_report(const std::string& run, const RunReportOptions& opt
   report.config = to_toml(config);
   report.command = fmt::format("cudacards train --config {} --out NEW", quoted(printable(run + "/run.toml")));
   look_again(report, run, config, options);
-  if (options.measure) report.profile = measured_step(config, checkpoint, options.device);
-  const Graph graph = build_model(config.arch, model_spec(config, static_cast<int>(checkpoint.classes.size())));
-  if (report.profile && feature_layer(config, graph)) {
-    report.notes.push_back(
-        "The step that was measured begins with pictures; the run learned from features that were computed once.");
-  }
+  if (options.measure && options.device.kind != DeviceKind::kEmulated)
+    measure_step(report, config, checkpoint, options.device);
   return report;
 }
 
