@@ -33,14 +33,16 @@ std::vector<std::string> parts_of(const std::vector<std::string>& classes, CardP
   return parts;
 }
 
+constexpr double kLeastWidth = 340;  // of the words above
+
 // Fields of a large matrix are small: 53 classes have to fit a page.
 struct Sizes {
   double field, font, left, top;
   Sizes(std::size_t classes, std::size_t longest)
       : field(classes > 20 ? 13 : 26),
         font(classes > 20 ? 10 : 12),
-        left(28 + static_cast<double>(longest) * font * 0.56),
-        top(54 + static_cast<double>(longest) * font * 0.56) {}
+        left(28 + static_cast<double>(longest) * font * 0.6),
+        top(60 + static_cast<double>(longest) * font * 0.6) {}
 };
 
 class Drawing {
@@ -50,7 +52,7 @@ class Drawing {
 
   std::string draw() {
     const auto n = static_cast<double>(confusion_.classes.size());
-    const double width = std::max(260.0, sizes_.left + n * sizes_.field + 16),
+    const double width = std::max(kLeastWidth, sizes_.left + n * sizes_.field + 16),
                  height = sizes_.top + n * sizes_.field + 16;
     out_ = fmt::format(
         "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" "

@@ -24,7 +24,7 @@ p { margin: 6px 0 12px; max-width: 48em }
 .figures div { background: var(--panel); border-radius: 8px; padding: 10px 16px; flex: 1 1 150px }
 .figures b { display: block; font-size: 25px; line-height: 1.3 }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); gap: 12px }
-.charts .chart { width: 100%; height: auto }
+.charts > .chart { width: 100%; height: auto }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(116px, 1fr)); gap: 12px }
 .mistakes { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)) }
 figure { margin: 0; break-inside: avoid; font-size: 13px; line-height: 1.35 }
