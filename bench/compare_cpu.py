@@ -2,6 +2,7 @@
 """One training step: cudacards against PyTorch and Keras on this machine's CPU, run alternately.
 
   compare_cpu.py --arch cnn --build build-bench --pytorch PYTHON --keras PYTHON
+  compare_cpu.py --arch mobilenetv2-0.35 --build build-bench --pytorch PYTHON
 
 PYTHON is an interpreter that has torch (tensorflow and keras); a peer without one is left out, and said to be. First each peer
 measures all its variants (layout, compilation, allocator) and keeps its fastest in each precision; then, round by round, every
@@ -28,7 +29,7 @@ PEERS = {"pytorch": "pytorch_step.py", "keras": "keras_step.py"}
 
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--arch", choices=["cnn", "mlp"], default="cnn")
+    parser.add_argument("--arch", choices=["cnn", "mlp", "mobilenetv2", "mobilenetv2-0.35"], default="cnn", help="Keras has the first two")
     parser.add_argument("--build", default="build-bench", help="folder that holds bench/step (%(default)s)")
     parser.add_argument("--pytorch", metavar="PYTHON", help="interpreter with torch")
     parser.add_argument("--keras", metavar="PYTHON", help="interpreter with tensorflow and keras")
@@ -65,8 +66,8 @@ def contestants(options):
                                             *common(options, precision, options.steps)]
     for peer, script in PEERS.items():
         python = getattr(options, peer)
-        if python is None:
-            print(f"{peer} is left out: no --{peer} PYTHON", file=sys.stderr)
+        if python is None or (peer == "keras" and options.arch.startswith("mobilenetv2")):
+            print(f"{peer} is left out: {f'no --{peer} PYTHON' if python is None else 'it has no ' + options.arch}", file=sys.stderr)
             continue
         for precision in options.precision:
             base = [python, str(pathlib.Path("bench") / "peers" / script)]

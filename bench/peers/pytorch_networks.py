@@ -1,5 +1,7 @@
 """The project's models in PyTorch, layer by layer as models/*.cpp describes them."""
 
+import functools
+
 
 def cnn(nn, image_size, classes):
     layers, channels, side = [], 3, image_size
@@ -20,8 +22,14 @@ def mlp(nn, image_size, classes):
 MOBILENET_STAGES = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
 
 
-def mobilenetv2(nn, image_size, classes):
-    """Width 1.0. Strided convolutions pad a zero behind and none in front where the size is even, as Keras' do."""
+def scaled(channels, width):
+    """To a multiple of 8, and not below nine tenths, as in Keras."""
+    rounded = max(8, int(channels * width + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * channels * width else rounded + 8
+
+
+def mobilenetv2(nn, image_size, classes, width=1.0):
+    """Strided convolutions pad a zero behind and none in front where the size is even, as Keras' do."""
 
     def norm(channels):
         return nn.BatchNorm2d(channels, eps=1e-3, momentum=1e-3)
@@ -52,9 +60,11 @@ def mobilenetv2(nn, image_size, classes):
         def forward(self, x):
             return x + self.layers(x) if self.adds else self.layers(x)
 
-    stem, size = convolution(image_size, 3, 32, 3, 2)
-    layers, channels = [*stem, nn.ReLU6(inplace=True)], 32
+    channels = scaled(32, width)
+    stem, size = convolution(image_size, 3, channels, 3, 2)
+    layers = [*stem, nn.ReLU6(inplace=True)]
     for expansion, filters, blocks, first_stride in MOBILENET_STAGES:
+        filters = scaled(filters, width)
         for i in range(blocks):
             layers.append(InvertedResidual(size, channels, expansion * channels, filters, first_stride if i == 0 else 1))
             size, channels = layers[-1].size, filters
@@ -62,6 +72,6 @@ def mobilenetv2(nn, image_size, classes):
     return nn.Sequential(*layers, nn.Linear(1280, classes))
 
 
-BUILDERS = {"cnn": cnn, "mlp": mlp, "mobilenetv2": mobilenetv2}
+BUILDERS = {"cnn": cnn, "mlp": mlp, "mobilenetv2": mobilenetv2, "mobilenetv2-0.35": functools.partial(mobilenetv2, width=0.35)}
 # pixel * scale + offset
-RESCALE = {"cnn": (1 / 255, 0.0), "mlp": (1 / 255, 0.0), "mobilenetv2": (1 / 127.5, -1.0)}
+RESCALE = {"cnn": (1 / 255, 0.0), "mlp": (1 / 255, 0.0), "mobilenetv2": (1 / 127.5, -1.0), "mobilenetv2-0.35": (1 / 127.5, -1.0)}
