@@ -48,7 +48,7 @@ std::vector<Run> runs_in(const std::string& folder) {
   for (const std::string& path : paths) {
     try {
       Run run{.path = path, .checkpoint = read_checkpoint(path + "/last.safetensors")};
-      for (const EpochMetrics& epoch : read_metrics(path + "/metrics.jsonl")) run.seconds += epoch.seconds;
+      run.seconds = total_seconds(read_metrics(path + "/metrics.jsonl"));
       runs.push_back(std::move(run));
     } catch (const Error& unreadable) {
       log_warning(unreadable.what());

@@ -113,9 +113,8 @@ void refuse_changes_of_a_resumed_run(const TrainCommand& train) {
 }
 
 void tell_best(const TrainResult& result) {
-  const auto best = std::ranges::max_element(
-      result.epochs, {}, [](const EpochMetrics& e) { return std::pair(e.val_accuracy, -e.val_loss); });
-  if (best == result.epochs.end()) return;
+  const EpochMetrics* best = best_epoch(result.epochs);
+  if (best == nullptr) return;
   log_note(fmt::format("best validation accuracy {:.4f} (loss {:.4f}) after epoch {}: {}/best.safetensors",
                        best->val_accuracy, best->val_loss, best->epoch, result.run));
 }

@@ -33,13 +33,7 @@ class Drawing {
 
   std::string draw() {
     const int width = left_ + kBarWidth + 60, height = bottom_ + kBottom;
-    out_ = fmt::format(
-        "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} "
-        "{1}\" "
-        "role=\"img\">\n",
-        width, height);
-    out_ += fmt::format("<title>{}</title>\n{}<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n",
-                        escape_markup(chart_.title), kChartStyle);
+    out_ = svg_begin(width, height, chart_.title);
     text("title", kMargin, 26, "start", chart_.title);
     text("faint", kMargin, 45, "start", chart_.subtitle);
     legend();
@@ -50,8 +44,7 @@ class Drawing {
 
  private:
   void text(std::string_view style, double x, double y, std::string_view anchor, std::string_view words) {
-    out_ += fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", style, x, y,
-                        anchor, escape_markup(words));
+    out_ += svg_text(style, x, y, anchor, words);
   }
 
   double x_of(double value) const { return left_ + value / largest_ * kBarWidth; }

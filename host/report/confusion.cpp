@@ -54,12 +54,8 @@ class Drawing {
     const auto n = static_cast<double>(confusion_.classes.size());
     const double width = std::max(kLeastWidth, sizes_.left + n * sizes_.field + 16),
                  height = sizes_.top + n * sizes_.field + 16;
-    out_ = fmt::format(
-        "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
-        "viewBox=\"0 0 {0:.0f} {1:.0f}\" role=\"img\">\n<title>{2}</title>\n{3}<rect class=\"page\" width=\"100%\" "
-        "height=\"100%\"/>\n<text class=\"title\" x=\"12\" y=\"24\">{2}</text>\n"
-        "<text class=\"faint\" x=\"12\" y=\"42\">rows: what it is; columns: what the model said</text>\n",
-        width, height, escape_markup(title_), kChartStyle);
+    out_ = svg_begin(width, height, title_) + svg_text("title", 12, 24, "start", title_) +
+           svg_text("faint", 12, 42, "start", "rows: what it is; columns: what the model said");
     for (std::size_t i = 0; i < confusion_.classes.size(); ++i) labels(i);
     frame(n);
     for (std::size_t truth = 0; truth < confusion_.classes.size(); ++truth) row(truth);

@@ -2,6 +2,7 @@
 // The figures of an epoch.
 
 #include <cstdint>
+#include <span>
 
 namespace cudacards {
 
@@ -14,5 +15,9 @@ struct EpochMetrics {
   double images_per_second = 0;  // training steps only
   double seconds = 0;            // of the whole epoch, validation included
 };
+
+/// By validation accuracy, then loss, the first of equal ones: the trainer's `best`. Null without epochs.
+const EpochMetrics* best_epoch(std::span<const EpochMetrics> epochs);
+double total_seconds(std::span<const EpochMetrics> epochs);
 
 }  // namespace cudacards

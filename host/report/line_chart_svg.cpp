@@ -56,11 +56,7 @@ class Drawing {
   }
 
   std::string draw() {
-    out_ = fmt::format(
-        "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} "
-        "{1}\" "
-        "role=\"img\">\n<title>{2}</title>\n{3}<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n",
-        kWidth, kHeight, escape_markup(chart_.title), kChartStyle);
+    out_ = svg_begin(kWidth, kHeight, chart_.title);
     text("title", 12, 24, "start", chart_.title);
     if (is_empty_) {
       text("faint", kWidth / 2, kHeight / 2, "middle", "no figures yet");
@@ -79,8 +75,7 @@ class Drawing {
   }
 
   void text(std::string_view style, double x, double y, std::string_view anchor, std::string_view words) {
-    out_ += fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", style, x, y,
-                        anchor, escape_markup(words));
+    out_ += svg_text(style, x, y, anchor, words);
   }
 
   void legend() {

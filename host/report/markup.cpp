@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include "host/runtime/utf8.h"
@@ -68,6 +69,19 @@ std::string base64(std::span<const std::uint8_t> bytes) {
 
 std::size_t character_count(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string svg_begin(double width, double height, std::string_view title) {
+  return fmt::format(
+      "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
+      "viewBox=\"0 0 {0:.0f} {1:.0f}\" role=\"img\">\n<title>{2}</title>\n{3}"
+      "<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n",
+      width, height, escape_markup(title), kChartStyle);
+}
+
+std::string svg_text(std::string_view style, double x, double y, std::string_view anchor, std::string_view words) {
+  return fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", style, x, y, anchor,
+                     escape_markup(words));
 }
 
 double grid_step(double largest) {

@@ -24,6 +24,11 @@ std::string_view series_colour(std::size_t series);
 /// The style of an SVG chart, light and dark; goes inside the <svg class="chart">, and reaches nothing outside of it.
 extern const std::string_view kChartStyle;
 
+/// What a chart begins with: <svg class="chart"> of that size in user units, its title, style and page. The caller ends it.
+std::string svg_begin(double width, double height, std::string_view title);
+/// A line of text; `style` is a class of kChartStyle, `anchor` start, middle or end. Any words are escaped.
+std::string svg_text(std::string_view style, double x, double y, std::string_view anchor, std::string_view words);
+
 /// A step of 1, 2 or 5 times a power of ten that divides an axis from 0 to `largest` in four to ten. `largest` > 0.
 double grid_step(double largest);
 

@@ -16,12 +16,6 @@ bool takes_diff_src(const PlanNode& node) {
   return node.runs_backward && std::ranges::any_of(node.problem.diff_src_wanted, std::identity());
 }
 
-std::string milliseconds(double seconds) { return seconds > 0 ? fmt::format("{:.3f}", seconds * 1e3) : "-"; }
-
-std::string rate(double amount, double seconds) {
-  return amount > 0 && seconds > 0 ? fmt::format("{:.1f}", amount / seconds / 1e9) : "-";
-}
-
 const char* mode_of(const Profile& profile) { return profile.mode == Mode::kTrain ? "training" : "inference"; }
 
 std::string heading(const Profile& p) {
@@ -40,9 +34,9 @@ std::string table_of_times(const Profile& profile) {
                {"Share", Align::kRight}});
   const double sum = profile.sum_of_parts();
   for (const ProfileRow& row : profile.rows) {
-    table.add({row.name, row.implementation.empty() ? "-" : row.implementation, milliseconds(row.forward_seconds),
-               milliseconds(row.backward_seconds), rate(row.flops, row.seconds()), rate(row.bytes, row.seconds()),
-               fmt::format("{:.1f} %", sum > 0 ? 100 * row.seconds() / sum : 0)});
+    table.add({row.name, row.implementation.empty() ? "-" : row.implementation, milliseconds_text(row.forward_seconds),
+               milliseconds_text(row.backward_seconds), rate_text(row.flops, row.seconds()),
+               rate_text(row.bytes, row.seconds()), fmt::format("{:.1f} %", sum > 0 ? 100 * row.seconds() / sum : 0)});
   }
   return table.to_string() + fmt::format("Sum of the parts:     {:.3f} ms\n", sum * 1e3) +
          fmt::format("Step, parts timed:    {:.3f} ms\n", profile.watched_seconds * 1e3) +
@@ -73,6 +67,12 @@ std::string table_of_counts(const Profile& profile) {
 }
 
 }  // namespace
+
+std::string milliseconds_text(double seconds) { return seconds > 0 ? fmt::format("{:.3f}", seconds * 1e3) : "-"; }
+
+std::string rate_text(double amount, double seconds) {
+  return amount > 0 && seconds > 0 ? fmt::format("{:.1f}", amount / seconds / 1e9) : "-";
+}
 
 double Profile::sum_of_parts() const {
   return std::accumulate(rows.begin(), rows.end(), 0.0,

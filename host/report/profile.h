@@ -38,6 +38,10 @@ struct Profile {
 double flops_of(const PlanNode& node);
 double least_bytes_of(const PlanNode& node);
 
+/// Cells of tables: "1.250"; 10^9 a second, "49.0". "-" where nothing was measured.
+std::string milliseconds_text(double seconds);
+std::string rate_text(double amount, double seconds);
+
 std::string profile_table(const Profile& profile);
 std::string profile_json(const Profile& profile);
 

@@ -62,12 +62,12 @@ void Progress::count(const char* what, std::int64_t done, std::int64_t all) {
   redraw(fmt::format("{} {}/{}", what, done, all), done == all);
 }
 
-void Progress::epoch(const EpochProgress& p) {
+void Progress::epoch(const EpochMetrics& m, std::int64_t epochs, bool is_best) {
   if (quiet_) return;
   note(fmt::format(
-      "epoch {:>3}/{}  loss {:.4f}  accuracy {:.4f}  val_loss {:.4f}  val_accuracy {:.4f}{}  {:.0f} img/s  {}", p.epoch,
-      p.epochs, p.loss, p.accuracy, p.val_loss, p.val_accuracy, p.is_best ? " *" : "  ", p.images_per_second,
-      duration_text(p.seconds)));
+      "epoch {:>3}/{}  loss {:.4f}  accuracy {:.4f}  val_loss {:.4f}  val_accuracy {:.4f}{}  {:.0f} img/s  {}", m.epoch,
+      epochs, m.loss, m.accuracy, m.val_loss, m.val_accuracy, is_best ? " *" : "  ", m.images_per_second,
+      duration_text(m.seconds)));
 }
 
 void Progress::note(const std::string& line) {

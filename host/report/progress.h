@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "host/report/epoch_metrics.h"
 #include "host/runtime/threads.h"
 
 namespace cudacards {
@@ -20,13 +21,6 @@ struct StepProgress {
   double seconds_left = 0;     // of the whole run
 };
 
-struct EpochProgress {
-  std::int64_t epoch = 0, epochs = 0;
-  double loss = 0, accuracy = 0, val_loss = 0, val_accuracy = 0;
-  double images_per_second = 0, seconds = 0;
-  bool is_best = false;
-};
-
 class Progress {
  public:
   explicit Progress(bool quiet);
@@ -34,7 +28,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   void step(const StepProgress& progress);  // drawn at most ten times a second
-  void epoch(const EpochProgress& progress);
+  void epoch(const EpochMetrics& metrics, std::int64_t epochs, bool is_best);
   /// Work that is not training: "drawing cards 120/2120".
   void count(const char* what, std::int64_t done, std::int64_t all);
   /// A line of its own, whatever is being redrawn.

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "host/report/class_report.h"
 #include "host/report/html_page.h"
 #include "host/report/line_chart_svg.h"
 #include "host/report/markup.h"
@@ -51,10 +52,8 @@ std::string headline(const RunReport& report) {
     figures += fmt::format("<div>Best epoch<b>{}</b><span class=\"faint\">of {}, by validation accuracy</span></div>\n",
                            best->epoch, report.epochs.size());
   }
-  double seconds = 0;
-  for (const EpochMetrics& epoch : report.epochs) seconds += epoch.seconds;
   figures += fmt::format("<div>Training time<b>{}</b><span class=\"faint\">{} epochs</span></div>\n",
-                         duration_text(seconds), report.epochs.size());
+                         duration_text(total_seconds(report.epochs)), report.epochs.size());
   return fmt::format("<h1>{}</h1>\n<div class=\"figures\">\n{}</div>\n", escape_markup(report.name), figures);
 }
 
@@ -111,37 +110,27 @@ std::string confusions(const SplitResult& split) {
                              static_cast<double>(std::max<std::int64_t>(1, by_suit.total()))));
 }
 
-struct ClassFigures {
-  std::string name;
-  std::int64_t samples = 0, correct = 0, predicted = 0;
-  double precision() const { return predicted > 0 ? static_cast<double>(correct) / static_cast<double>(predicted) : 0; }
-  double recall() const { return samples > 0 ? static_cast<double>(correct) / static_cast<double>(samples) : 0; }
-  double f1() const {
-    return samples + predicted > 0 ? 2.0 * static_cast<double>(correct) / static_cast<double>(samples + predicted) : 0;
-  }
-};
-
-std::vector<ClassFigures> class_figures(const Confusion& confusion) {
-  std::vector<ClassFigures> figures(confusion.classes.size());
-  for (std::size_t truth = 0; truth < figures.size(); ++truth) {
-    figures[truth].name = confusion.classes[truth];
-    figures[truth].correct = confusion.at(truth, truth);
-    for (std::size_t guess = 0; guess < figures.size(); ++guess) {
-      figures[truth].samples += confusion.at(truth, guess);
-      figures[guess].predicted += confusion.at(truth, guess);
+std::vector<ClassReport> class_reports(const Confusion& confusion) {
+  std::vector<ClassReport> reports(confusion.classes.size());
+  for (std::size_t truth = 0; truth < reports.size(); ++truth) {
+    reports[truth].name = confusion.classes[truth];
+    reports[truth].correct = confusion.at(truth, truth);
+    for (std::size_t guess = 0; guess < reports.size(); ++guess) {
+      reports[truth].samples += confusion.at(truth, guess);
+      reports[guess].predicted += confusion.at(truth, guess);
     }
   }
-  return figures;
+  return reports;
 }
 
 std::string classes(const SplitResult& split) {
-  std::vector<ClassFigures> figures = class_figures(split.confusion);
-  std::ranges::stable_sort(figures, {}, &ClassFigures::f1);
+  std::vector<ClassReport> reports = class_reports(split.confusion);
+  std::ranges::stable_sort(reports, {}, &ClassReport::f1);
   std::vector<std::vector<std::string>> rows;
-  for (const ClassFigures& f : figures) {
-    rows.push_back({escape_markup(f.name), fmt::format("{}", f.samples), fmt::format("{}", f.correct),
-                    fmt::format("{}", f.predicted), fmt::format("{:.3f}", f.precision()),
-                    fmt::format("{:.3f}", f.recall()), fmt::format("{:.3f}", f.f1())});
+  for (const ClassReport& c : reports) {
+    rows.push_back({escape_markup(c.name), fmt::format("{}", c.samples), fmt::format("{}", c.correct),
+                    fmt::format("{}", c.predicted), fmt::format("{:.3f}", c.precision()),
+                    fmt::format("{:.3f}", c.recall()), fmt::format("{:.3f}", c.f1())});
   }
   return html_table({"Class", "Pictures", "Right", "Said", "Precision", "Recall", "F1"}, rows, 1);
 }
@@ -169,15 +158,11 @@ std::string training_pictures(const RunReport& report) {
 
 std::string plan(const Profile& profile) {
   const double sum = profile.sum_of_parts();
-  const bool has_times = sum > 0;
   std::vector<std::vector<std::string>> rows;
   for (const ProfileRow& row : profile.rows) {
-    const auto ms = [&](double seconds) { return seconds > 0 ? fmt::format("{:.3f}", seconds * 1e3) : "-"; };
-    rows.push_back(
-        {escape_markup(row.name), row.implementation.empty() ? "-" : escape_markup(row.implementation),
-         ms(row.forward_seconds), ms(row.backward_seconds),
-         has_times && row.flops > 0 && row.seconds() > 0 ? fmt::format("{:.1f}", row.flops / row.seconds() / 1e9) : "-",
-         has_times ? percent(row.seconds() / sum) : "-"});
+    rows.push_back({escape_markup(row.name), row.implementation.empty() ? "-" : escape_markup(row.implementation),
+                    milliseconds_text(row.forward_seconds), milliseconds_text(row.backward_seconds),
+                    rate_text(row.flops, row.seconds()), sum > 0 ? percent(row.seconds() / sum) : "-"});
   }
   return fmt::format(
              "<p>A training step of {} pictures, {} x {}, {}, on {}: {:.1f} ms ({:.0f} pictures a second), measured "
@@ -262,11 +247,7 @@ std::string compared_figures(const std::vector<RunReport>& reports, const std::v
   }
   add("epochs", [](const RunReport& r) { return fmt::format("{}", r.epochs.size()); });
   add("best epoch", [](const RunReport& r) { return r.best_epoch() ? fmt::format("{}", r.best_epoch()->epoch) : "-"; });
-  add("training time", [](const RunReport& r) {
-    double seconds = 0;
-    for (const EpochMetrics& epoch : r.epochs) seconds += epoch.seconds;
-    return duration_text(seconds);
-  });
+  add("training time", [](const RunReport& r) { return duration_text(total_seconds(r.epochs)); });
   std::erase_if(rows, [](const auto& row) {
     return std::all_of(row.begin() + 1, row.end(), [](const auto& cell) { return cell == "-"; });
   });
@@ -289,12 +270,6 @@ std::string compared_curves(const std::vector<RunReport>& reports) {
 
 double SplitResult::accuracy() const {
   return static_cast<double>(confusion.correct()) / static_cast<double>(std::max<std::int64_t>(1, confusion.total()));
-}
-
-const EpochMetrics* RunReport::best_epoch() const {
-  const auto best = std::ranges::max_element(
-      epochs, {}, [](const EpochMetrics& e) { return std::pair(e.val_accuracy, -e.val_loss); });
-  return best == epochs.end() ? nullptr : &*best;
 }
 
 Interval wilson_interval(std::int64_t correct, std::int64_t samples) {

@@ -54,8 +54,7 @@ struct RunReport {
   std::string command, config;     // that repeats the run; its run.toml
   std::vector<std::string> notes;  // what is missing from the page, and why
 
-  /// By validation accuracy, then loss, as the trainer keeps `best`. Null without epochs.
-  const EpochMetrics* best_epoch() const;
+  const EpochMetrics* best_epoch() const { return cudacards::best_epoch(epochs); }
 };
 
 struct Interval {

@@ -207,8 +207,7 @@ class Trainer {
     epochs_.push_back(m);
     const bool is_best = update_state(m);
     save(is_best);
-    progress_.epoch({m.epoch, config_.epochs, m.loss, m.accuracy, m.val_loss, m.val_accuracy, m.images_per_second,
-                     m.seconds, is_best});
+    progress_.epoch(m, config_.epochs, is_best);
   }
 
   /// Moves the state to the start of the next epoch; true where this one was the best by validation accuracy, then
