@@ -36,6 +36,7 @@ bool is_model(const std::string& name) {
 /// What a run was trained as, or a model as `train` would begin with it.
 ProfileOptions subject_of(const std::string& subject, const DeviceChoice& device) {
   ProfileOptions options;
+  options.device = device;
   options.config.device = device.kind;
   std::error_code ignored;
   if (is_model(subject) || !std::filesystem::exists(subject, ignored)) {
@@ -43,25 +44,19 @@ ProfileOptions subject_of(const std::string& subject, const DeviceChoice& device
     apply_preset(options.config, options.config.preset);
     return options;
   }
-  const Checkpoint run = read_checkpoint(checkpoint_in(subject));
-  options.config = run.config;
-  options.config.device = device.kind;
-  options.classes = static_cast<int>(run.classes.size());
-  if (!run.choices.entries.empty()) options.choices = std::make_shared<TuningTable>(run.choices);
-  return options;
+  return profile_options(read_checkpoint(checkpoint_in(subject)), device);
 }
 
 int run(const ProfileCommand& command) {
   const DeviceChoice device = choose_device(command.device);
   ProfileOptions options = subject_of(command.subject, device);
-  options.device = device;
   RunConfig& config = options.config;
   options.mode = command.infer ? Mode::kInfer : Mode::kTrain;
   options.classes = command.classes.value_or(options.classes);
   options.steps = command.steps.value_or(config.device == DeviceKind::kEmulated ? 1 : 10);
   config.batch = command.batch.value_or(config.batch);
   config.image_size = command.image_size.value_or(config.image_size);
-  config.precision = command.precision.value_or(on_device(config.precision, device.kind));
+  config.precision = command.precision.value_or(config.precision);
   config.threads = command.threads.value_or(config.threads);
   for (const std::string& rule : command.impl) config.impl.add(rule, "--impl");
   if (command.tune) {

@@ -19,7 +19,6 @@ h1 { font-size: 26px; line-height: 1.25; margin: 8px 0; overflow-wrap: anywhere 
 h2 { font-size: 19px; margin: 36px 0 10px; padding-bottom: 4px; border-bottom: 1px solid var(--line) }
 p { margin: 6px 0 12px; max-width: 48em }
 .faint, figcaption { color: var(--faint) }
-.headline { font-size: 17px }
 .figures { display: flex; flex-wrap: wrap; gap: 12px; margin: 16px 0 }
 .figures div { background: var(--panel); border-radius: 8px; padding: 10px 16px; flex: 1 1 150px }
 .figures b { display: block; font-size: 25px; line-height: 1.3 }
@@ -37,7 +36,6 @@ th, td { padding: 3px 14px 3px 0; border-bottom: 1px solid var(--line); text-ali
 th { color: var(--faint); font-weight: 500; white-space: nowrap }
 .number { text-align: right; white-space: nowrap }
 .facts td { overflow-wrap: anywhere }
-.same { color: var(--faint) }
 pre { background: var(--panel); border-radius: 8px; padding: 12px; overflow-x: auto; font-size: 13px }
 summary { cursor: pointer; color: var(--accent) }
 @media print {

@@ -220,6 +220,15 @@ std::vector<ProfileRow> rows_of(const Plan& plan, const PartTimer& timer) {
 
 }  // namespace
 
+ProfileOptions profile_options(const Checkpoint& run, const DeviceChoice& device) {
+  ProfileOptions options{
+      .config = run.config, .classes = static_cast<int>(run.classes.size()), .device = device, .choices = {}};
+  options.config.device = device.kind;
+  options.config.precision = on_device(run.config.precision, device.kind);
+  if (!run.choices.entries.empty()) options.choices = std::make_shared<TuningTable>(run.choices);
+  return options;
+}
+
 Profile profile(const ProfileOptions& options) {
   const OpenDevice device(options.device);
   Subject subject(options, *device);

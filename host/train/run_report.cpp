@@ -183,11 +183,11 @@ std::string augmentation_text(const AugmentOptions& a) {
   return text;
 }
 
-std::vector<Fact> facts_of(const RunConfig& c, const Checkpoint& checkpoint) {
+std::vector<Fact> facts_of(const Checkpoint& checkpoint, const Graph& graph) {
+  const RunConfig& c = checkpoint.config;
   const std::string rate = c.schedule == ScheduleKind::kConstant
                                ? fmt::format("{:g}", c.rate)
                                : fmt::format("{:g}, {} to {:g}", c.rate, word_of(c.schedule), c.rate * c.final_rate);
-  const Graph graph = build_model(c.arch, model_spec(c, static_cast<int>(checkpoint.classes.size())));
   std::vector<Fact> facts = {
       {"model", fmt::format("{}, {} parameters", c.arch, with_commas(graph.parameter_count()))},
       {"data", printable(!c.data.empty()         ? c.data
@@ -233,28 +233,17 @@ std::string quoted(const std::string& word) {
   return text + "'";
 }
 
-Profile measured_step(const RunConfig& config, const Checkpoint& checkpoint, const DeviceChoice& device) {
-  ProfileOptions options{.config = config,
-                         .classes = static_cast<int>(checkpoint.classes.size()),
-                         .device = device,
-                         .steps = kProfileSteps};
-  options.config.device = device.kind;
-  options.config.precision = on_device(config.precision, device.kind);
-  if (!checkpoint.choices.entries.empty()) options.choices = std::make_shared<TuningTable>(checkpoint.choices);
-  return profile(options);
-}
-
 /// Not on the emulator, whose times mean nothing.
-void measure_step(RunReport& report, const RunConfig& config, const Checkpoint& checkpoint,
-                  const DeviceChoice& device) {
+void measure_step(RunReport& report, const Checkpoint& checkpoint, const Graph& graph, const DeviceChoice& device) {
   try {
-    report.profile = measured_step(config, checkpoint, device);
+    ProfileOptions options = profile_options(checkpoint, device);
+    options.steps = kProfileSteps;
+    report.profile = profile(options);
   } catch (const Error& error) {
     report.notes.push_back(fmt::format("Where a step's time goes is missing: {}", error.what()));
     return;
   }
-  const Graph graph = build_model(config.arch, model_spec(config, static_cast<int>(checkpoint.classes.size())));
-  if (feature_layer(config, graph)) {
+  if (feature_layer(checkpoint.config, graph)) {
     report.notes.push_back(
         "The step that was measured begins with pictures; the run learned from features that were computed once.");
   }
@@ -288,14 +277,15 @@ RunReport collect_run_report(const std::string& run, const RunReportOptions& opt
   report.name = fs::path(run).lexically_normal().filename().string();
   if (report.name.empty()) report.name = fs::path(run).lexically_normal().parent_path().filename().string();
   report.name = printable(report.name);
-  report.about = facts_of(config, checkpoint);
+  const Graph graph = build_model(config.arch, model_spec(config, static_cast<int>(checkpoint.classes.size())));
+  report.about = facts_of(checkpoint, graph);
   report.epochs = read_metrics(run + "/metrics.jsonl");
   report.environment = environment();
   report.config = to_toml(config);
   report.command = fmt::format("cudacards train --config {} --out NEW", quoted(printable(run + "/run.toml")));
   look_again(report, run, config, options);
   if (options.measure && options.device.kind != DeviceKind::kEmulated)
-    measure_step(report, config, checkpoint, options.device);
+    measure_step(report, checkpoint, graph, options.device);
   return report;
 }
 
