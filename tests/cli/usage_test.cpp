@@ -83,7 +83,8 @@ TEST(CliHelp, TellsTheDefaultOfEveryOption) {
   for (const Arguments& command : every_command()) {
     SCOPED_TRACE(testing::PrintToString(command));
     for (const std::string& entry : entries_of(help_of(command))) {
-      const bool is_option = entry.starts_with("  -") && !entry.starts_with("  -h,") && !entry.starts_with("  --version");
+      const bool is_option =
+          entry.starts_with("  -") && !entry.starts_with("  -h,") && !entry.starts_with("  --version");
       if (!is_option) continue;
       EXPECT_TRUE(entry.find("(default: ") != std::string::npos || entry.ends_with("(required)")) << entry;
     }
