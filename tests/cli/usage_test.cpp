@@ -197,6 +197,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{"MissingArgument", {"eval"}, "CKPT is required"},
                     Misuse{"MissingOption", {"eval", "x"}, "--data is required"},
                     Misuse{"Split", {"eval", "x", "--data", "y", "--split", "tests"}, "tests"},
+                    Misuse{"ScenesOfADeck",
+                           {"data", "make", "x", "--scenes", "2", "--per-class", "3"},
+                           "--scenes excludes --per-class"},
                     Misuse{"TwoFormats", {"predict", "x", "y", "--json", "--csv"}, "--json excludes --csv"}),
     [](const auto& info) { return info.param.name; });
 
