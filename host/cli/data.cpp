@@ -1,4 +1,4 @@
-// cudacards data check|stats|make: look at a folder of pictures, or draw one.
+// cudacards data: look at a folder of pictures, or draw one. check, stats and make.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "host/cli/commands.h"
+#include "host/cli/data_commands.h"
 #include "host/cli/options.h"
 #include "host/cli/stop.h"
 #include "host/data/check.h"
@@ -23,16 +23,6 @@
 
 namespace cudacards::cli {
 namespace {
-
-struct DataFolder {
-  std::string root;
-  int threads = 0;
-};
-
-void add_folder(CLI::App& command, DataFolder& folder) {
-  command.add_option("DIR", folder.root, "A folder with train/, valid/ and test/, or of class folders")->required();
-  add_threads(command, folder.threads);
-}
 
 // ---- check
 
@@ -199,10 +189,16 @@ void add_make(CLI::App& data, Action& action) {
 
 }  // namespace
 
+void add_folder(CLI::App& command, DataFolder& folder) {
+  command.add_option("DIR", folder.root, "A folder with train/, valid/ and test/, or of class folders")->required();
+  add_threads(command, folder.threads);
+}
+
 void add_data(CLI::App& app, Action& action) {
   CLI::App& data = *app.add_subcommand("data", "Look at a folder of pictures, or draw one");
   data.require_subcommand(1);
   add_check(data, action);
+  add_data_show(data, action);
   add_stats(data, action);
   add_make(data, action);
 }

@@ -38,6 +38,8 @@ Model load_model(const InferenceOptions& options);
 
 /// "0.35, 0.5, ...": for the help of --width.
 std::string widths_of_models();
+/// The text of a --config file. Throws UsageError.
+std::string read_config_file(const std::string& path);
 /// A run's folder stands for its best checkpoint.
 std::string checkpoint_in(const std::string& path);
 

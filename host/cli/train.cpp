@@ -11,7 +11,6 @@
 #include "host/cli/commands.h"
 #include "host/cli/options.h"
 #include "host/cli/stop.h"
-#include "host/data/files.h"
 #include "host/runtime/device_choice.h"
 #include "host/runtime/error.h"
 #include "host/runtime/log.h"
@@ -53,15 +52,6 @@ CLI::Option* add_word_field(TrainCommand& train, const std::string& name, Enum R
              [&train, field](Enum value) { train.changes.emplace_back([=](RunConfig& c) { c.*field = value; }); },
              description)
       ->default_str(default_text);
-}
-
-std::string read_config_file(const std::string& path) {
-  try {
-    const std::vector<std::uint8_t> bytes = read_file(path);
-    return {bytes.begin(), bytes.end()};
-  } catch (const Error& error) {
-    throw UsageError(fmt::format("cannot read the configuration {}: {}", path, error.what()));
-  }
 }
 
 /// A word needs no quotes on the command line: optimizer.kind=sgd means optimizer.kind = "sgd".

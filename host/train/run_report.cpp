@@ -1,7 +1,6 @@
 #include "host/train/run_report.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <functional>
 
@@ -9,9 +8,8 @@
 
 #include "host/data/files.h"
 #include "host/data/jpeg_encode.h"
-#include "host/data/picture.h"
 #include "host/data/resize.h"
-#include "host/ops/augment_pixels.h"
+#include "host/data/seen_picture.h"
 #include "host/ops/softmax_loss.h"
 #include "host/ops/vendor/onednn_version.h"
 #include "host/report/table.h"
@@ -127,28 +125,18 @@ void add_split(RunReport& report, Model& model, const std::string& split, const 
 
 /// Pictures spread over the whole split, and so over the classes, as epoch 0 saw them.
 std::vector<ReportPicture> training_pictures(const RunConfig& config, const Dataset& dataset) {
-  const int side = config.image_size;
   const std::size_t count = std::min(kTrainingPictures, dataset.train.size());
-  Image seen(side, side), file(side, side);
-  std::vector<float> values(seen.bytes());
-  Buffer scratch(augment_scratch_bytes(side, side), "a picture to be augmented");
   std::vector<ReportPicture> pictures;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t index = i * dataset.train.size() / count;
     const Sample& sample = dataset.train[index];
     try {
-      read_picture(sample.path, side, side, file.pixels.get());
+      const Image seen = seen_picture(sample.path, config.image_size, config.augment, config.seed, index);
+      pictures.push_back(report_picture(dataset.classes[static_cast<std::size_t>(sample.label)], seen.pixels.get(),
+                                        seen.height, seen.width));
     } catch (const Error&) {
       continue;  // training named it
     }
-    const ImageTransform transform =
-        config.augment.enabled() ? draw_transform(config.augment, config.seed, 0, index, side, side) : ImageTransform();
-    augment_picture(file.pixels.get(), side, side, transform, {}, scratch.as<std::byte>().data(), values.data());
-    std::ranges::transform(values, seen.pixels.get(), [](float value) {
-      return static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0f, 255.0f)));
-    });
-    pictures.push_back(
-        report_picture(dataset.classes[static_cast<std::size_t>(sample.label)], seen.pixels.get(), side, side));
   }
   return pictures;
 }
