@@ -198,6 +198,7 @@ void add_data(CLI::App& app, Action& action) {
   CLI::App& data = *app.add_subcommand("data", "Look at a folder of pictures, or draw one");
   data.require_subcommand(1);
   add_check(data, action);
+  add_data_duplicates(data, action);
   add_data_show(data, action);
   add_stats(data, action);
   add_make(data, action);

@@ -58,7 +58,7 @@ ImageSize class_sheet_size(const std::vector<Sample>& samples, const ClassSheetO
     counts.push_back(static_cast<std::size_t>(std::min<std::ptrdiff_t>(count, options.per_class)));
   }
   const std::size_t pictures = counts.empty() ? 0 : std::ranges::max(counts);
-  return contact_sheet_size(options.labels.size(), pictures, options.thumbnail);
+  return contact_sheet_size({.side = options.thumbnail}, options.labels.size(), pictures);
 }
 
 ClassSheet class_sheet(const std::string& title, const std::vector<Sample>& samples,

@@ -25,6 +25,9 @@ p { margin: 6px 0 12px; max-width: 48em }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); gap: 12px }
 .charts > .chart { width: 100%; height: auto }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(116px, 1fr)); gap: 12px }
+.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); gap: 12px }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; align-content: start; background: var(--panel);
+        border-radius: 8px; padding: 10px; break-inside: avoid }
 .mistakes { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)) }
 figure { margin: 0; break-inside: avoid; font-size: 13px; line-height: 1.35 }
 figure img { width: 100%; height: auto; display: block; border-radius: 4px; margin-bottom: 4px }
@@ -71,6 +74,15 @@ std::string html_page(const std::string& title, const std::string& body) {
 
 std::string html_section(std::string_view title, const std::string& body) {
   return fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n{}</section>\n", anchor_of(title), escape_markup(title), body);
+}
+
+std::string html_key_figures(const std::vector<KeyFigure>& figures) {
+  std::string boxes;
+  for (const KeyFigure& figure : figures) {
+    boxes += fmt::format("<div>{}<b>{}</b><span class=\"faint\">{}</span></div>\n", escape_markup(figure.name),
+                         escape_markup(figure.value), escape_markup(figure.note));
+  }
+  return "<div class=\"figures\">\n" + boxes + "</div>\n";
 }
 
 std::string html_facts(const std::vector<Fact>& facts) {

@@ -7,11 +7,10 @@
 #include <fmt/format.h>
 
 #include "host/data/files.h"
-#include "host/data/jpeg_encode.h"
-#include "host/data/resize.h"
 #include "host/data/seen_picture.h"
 #include "host/ops/softmax_loss.h"
 #include "host/ops/vendor/onednn_version.h"
+#include "host/report/report_picture.h"
 #include "host/report/table.h"
 #include "host/runtime/cpu.h"
 #include "host/runtime/error.h"
@@ -32,29 +31,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMistakes = 24;  // shown a split
 constexpr std::size_t kTrainingPictures = 36;
-constexpr int kPictureSide = 224;  // pixels at most
-constexpr int kJpegQuality = 82;
 constexpr int kProfileSteps = 3;
-
-/// RGB pixels, made smaller where they are larger than a page needs.
-ReportPicture report_picture(std::string caption, const std::uint8_t* pixels, int height, int width) {
-  ReportPicture picture{std::move(caption), width, height, {}};
-  const int side = std::max(height, width);
-  if (side <= kPictureSide) {
-    picture.jpeg =
-        encode_jpeg(pixels, height, width, static_cast<std::size_t>(width) * 3, kJpegQuality, ChromaSampling::k420);
-    return picture;
-  }
-  Image large(height, width);
-  std::copy_n(pixels, large.bytes(), large.pixels.get());
-  picture.width = std::max(1, width * kPictureSide / side);
-  picture.height = std::max(1, height * kPictureSide / side);
-  Image small(picture.height, picture.width);
-  resize(large, small.height, small.width, small.pixels.get());
-  picture.jpeg = encode_jpeg(small.pixels.get(), small.height, small.width, static_cast<std::size_t>(small.width) * 3,
-                             kJpegQuality, ChromaSampling::k420);
-  return picture;
-}
 
 // ---- the best weights against a split
 
@@ -69,12 +46,6 @@ void keep(std::vector<Miss>& misses, const Miss& miss) {
   misses.push_back(miss);
   std::ranges::stable_sort(misses, std::ranges::greater(), &Miss::probability);
   if (misses.size() > kMistakes) misses.pop_back();
-}
-
-/// What is told of a picture's place: the data's root is told once.
-std::string place_of(const std::string& path, const std::string& root) {
-  const bool is_below = !root.empty() && path.starts_with(root + "/");
-  return printable(is_below ? path.substr(root.size() + 1) : path);
 }
 
 SplitResult try_weights(Model& model, const std::string& split, const Pictures& pictures, const std::string& root) {
@@ -94,7 +65,7 @@ SplitResult try_weights(Model& model, const std::string& split, const Pictures& 
   result.loss = figures.loss;
   result.top5_accuracy = figures.top5_accuracy;
   for (const Miss& miss : misses) {
-    const std::string path = place_of(pictures.sample(miss.picture).path, root);
+    const std::string path = printable_below(pictures.sample(miss.picture).path, root);
     result.mistakes.push_back(
         {.path = path,
          .truth = classes[static_cast<std::size_t>(miss.truth)],

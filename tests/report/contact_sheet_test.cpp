@@ -75,13 +75,13 @@ TEST(ContactSheet, IsAsLargeAsItWasSaidToBe) {
     sheet.rows.resize(rows);
     for (auto& row : sheet.rows) row.pictures.push_back(filled(20, 255, 0, 0));
     const Image image = draw_contact_sheet(sheet);
-    EXPECT_EQ(contact_sheet_size(rows, 1, 20), (ImageSize{image.height, image.width}));
+    EXPECT_EQ(contact_sheet_size({.side = 20}, rows, 1), (ImageSize{image.height, image.width}));
     EXPECT_EQ(box_of(image, 255, 0, 0)[4], static_cast<int>(rows) * 400);
   }
 }
 
 TEST(ContactSheet, FillsAScreenRatherThanARibbon) {
-  const ImageSize size = contact_sheet_size(53, 6, 96);
+  const ImageSize size = contact_sheet_size({.side = 96}, 53, 6);
   EXPECT_LT(size.height, size.width);
   EXPECT_LT(size.width, 3 * size.height);
 }
