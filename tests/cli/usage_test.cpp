@@ -62,16 +62,15 @@ TEST_P(CliHelp, TellsTheDefaultOfEveryOption) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Commands, CliHelp,
-                         testing::Values(Arguments{}, Arguments{"train"}, Arguments{"eval"}, Arguments{"predict"},
-                                         Arguments{"summary"}, Arguments{"profile"}, Arguments{"data"},
-                                         Arguments{"data", "check"}, Arguments{"data", "stats"},
-                                         Arguments{"data", "make"}, Arguments{"data", "show"},
-                                         Arguments{"data", "duplicates"}, Arguments{"doctor"}, Arguments{"export"},
-                                         Arguments{"weights"}, Arguments{"weights", "import"},
-                                         Arguments{"weights", "inspect"}, Arguments{"weights", "verify"},
-                                         Arguments{"weights", "list"}, Arguments{"weights", "fetch"}),
-                         words);
+INSTANTIATE_TEST_SUITE_P(
+    Commands, CliHelp,
+    testing::Values(Arguments{}, Arguments{"train"}, Arguments{"eval"}, Arguments{"predict"}, Arguments{"summary"},
+                    Arguments{"profile"}, Arguments{"data"}, Arguments{"data", "check"}, Arguments{"data", "stats"},
+                    Arguments{"data", "make"}, Arguments{"data", "show"}, Arguments{"data", "audit"},
+                    Arguments{"data", "duplicates"}, Arguments{"doctor"}, Arguments{"export"}, Arguments{"weights"},
+                    Arguments{"weights", "import"}, Arguments{"weights", "inspect"}, Arguments{"weights", "verify"},
+                    Arguments{"weights", "list"}, Arguments{"weights", "fetch"}),
+    words);
 
 TEST(Cli, PrintsItsVersion) {
   const Outcome outcome = run_program({"--version"});
