@@ -36,7 +36,7 @@ void print_duplicates(const std::vector<Duplicates>& groups) {
   if (groups.empty()) return;
   fmt::print("The same picture more than once: {}\n", groups.size());
   for (const Duplicates& group : groups)
-    fmt::print("  {}\n    {}\n", meaning_of(group), fmt::join(group.paths, "\n    "));
+    fmt::print("  {}\n    {}\n", meaning_of(group), fmt::join(group.paths(), "\n    "));
 }
 
 void print_mismatches(const std::vector<ClassMismatch>& mismatches) {
@@ -198,6 +198,7 @@ void add_data(CLI::App& app, Action& action) {
   CLI::App& data = *app.add_subcommand("data", "Look at a folder of pictures, or draw one");
   data.require_subcommand(1);
   add_check(data, action);
+  add_data_audit(data, action);
   add_data_duplicates(data, action);
   add_data_show(data, action);
   add_stats(data, action);

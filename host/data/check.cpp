@@ -39,13 +39,14 @@ std::vector<Duplicates> group_equal(const std::vector<Finding>& files) {
     if (group.size() < 2) continue;
     Duplicates duplicates;
     for (const Finding* finding : group) {
-      duplicates.paths.push_back(printable(finding->file.path));
+      duplicates.files.push_back(finding->file);
       duplicates.across_labels |= finding->file.class_name != group.front()->file.class_name;
       duplicates.across_splits |= finding->file.split != group.front()->file.split;
     }
     result.push_back(std::move(duplicates));
   }
-  std::sort(result.begin(), result.end(), [](const Duplicates& a, const Duplicates& b) { return a.paths < b.paths; });
+  std::sort(result.begin(), result.end(),
+            [](const Duplicates& a, const Duplicates& b) { return a.paths() < b.paths(); });
   return result;
 }
 
@@ -71,6 +72,26 @@ const char* meaning_of(const Duplicates& duplicates) {
   if (duplicates.across_labels) return "under different classes: one label is wrong";
   if (duplicates.across_splits) return "in different splits: validation sees what was trained on";
   return "inside one class";
+}
+
+std::vector<std::string> Duplicates::paths() const {
+  std::vector<std::string> texts;
+  for (const ScannedFile& file : files) texts.push_back(printable(file.path));
+  return texts;
+}
+
+std::vector<Duplicates> find_identical(std::vector<ScannedFile> files) {
+  std::vector<Finding> findings;
+  for (ScannedFile& file : files) findings.push_back({std::move(file)});
+  parallel_items(static_cast<std::int64_t>(findings.size()), {}, [&](std::int64_t i) {
+    Finding& finding = findings[static_cast<std::size_t>(i)];
+    try {
+      finding.digest = sha256(read_file(finding.file.path));
+    } catch (const Error& error) {
+      finding.reason = error.what();
+    }
+  });
+  return group_equal(findings);
 }
 
 std::vector<Duplicates> find_duplicates(const Pictures& train, const Pictures& valid,

@@ -41,12 +41,25 @@ th { color: var(--faint); font-weight: 500; white-space: nowrap }
 .facts td { overflow-wrap: anywhere }
 pre { background: var(--panel); border-radius: 8px; padding: 12px; overflow-x: auto; font-size: 13px }
 summary { cursor: pointer; color: var(--accent) }
+@page { margin: 14mm }
 @media print {
   body { max-width: none; padding: 0; font-size: 11px }
-  h2 { break-after: avoid }
-  tr, .figures, svg { break-inside: avoid }
+  h1 { font-size: 20px }
+  h2 { font-size: 15px; margin: 22px 0 8px }
+  h2, h2 + p { break-after: avoid }
+  tr, .figures, .chart { break-inside: avoid }
+  .figures { margin: 10px 0; gap: 8px }
+  .figures div { border: 1px solid var(--line); padding: 6px 10px; flex-basis: 110px }
+  .figures b { font-size: 18px }
+  .charts { grid-template-columns: 1fr 1fr; gap: 8px }
+  .pictures { grid-template-columns: repeat(6, 1fr); gap: 8px }
+  .pairs { grid-template-columns: repeat(3, 1fr); gap: 8px }
+  figure { font-size: 9px }
   .scroll { overflow: visible }
-  .scroll .chart { max-width: 100%; height: auto }
+  .scroll .chart { width: auto; height: auto; max-width: 100%; max-height: 225mm }
+  .long { columns: 2; column-gap: 18px; font-size: 8px }
+  .long th, .long td { padding: 2px 6px 2px 0; white-space: normal }
+  details { display: none }
 }
 </style>
 )";
@@ -102,7 +115,9 @@ std::string html_table(const std::vector<std::string>& header, const std::vector
   };
   std::string text = "<table>\n<thead>" + line(header, "th") + "</thead>\n<tbody>\n";
   for (const auto& row : rows) text += line(row, "td");
-  return html_scroll(text + "</tbody>\n</table>\n");
+  text += "</tbody>\n</table>\n";
+  constexpr std::size_t kLong = 30;  // rows: on paper in two columns
+  return rows.size() > kLong ? "<div class=\"scroll long\">\n" + text + "</div>\n" : html_scroll(text);
 }
 
 std::string html_figure(const ReportPicture& picture, const std::string& words) {

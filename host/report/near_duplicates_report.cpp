@@ -28,16 +28,11 @@ std::span<const NearDuplicate> pairs_of(const NearDuplicates& found, Kind kind) 
   return {first, last};
 }
 
-/// Empty where a file has gone or changed since it was compared.
 std::string half(const ScannedFile& file, const std::string& root) {
   const std::string place = printable_below(file.path, root);
-  const std::string words =
-      fmt::format("<b>{}</b><br>{}", escape_markup(printable(file.class_name)), escape_markup(place));
-  try {
-    return html_figure(report_picture(place, file.path), words);
-  } catch (const Error&) {
-    return fmt::format("<figure><figcaption>{}<br>cannot be read any more</figcaption></figure>\n", words);
-  }
+  return html_file_figure(
+      place, file.path,
+      fmt::format("<b>{}</b><br>{}", escape_markup(printable(file.class_name)), escape_markup(place)));
 }
 
 std::string section(const NearDuplicates& found, Kind kind, std::string_view title, std::string_view advice,
@@ -79,7 +74,8 @@ std::string near_duplicates_html(const NearDuplicates& found, const std::string&
               "What was learned from is measured with again, so that figures of validation and test flatter. Remove "
               "one of each pair, from train or from the other split.",
               root, left);
-  body += section(found, Kind::kClasses, "Under two classes", "Where both show one card, one of the two labels is wrong.", root, left);
+  body += section(found, Kind::kClasses, "Under two classes",
+                  "Where both show one card, one of the two labels is wrong.", root, left);
   body +=
       section(found, Kind::kOneClass, "In one class",
               "Harmless, but they are one picture: what a network learns from them it learns from one.", root, left);

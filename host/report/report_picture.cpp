@@ -7,6 +7,8 @@
 #include "host/data/image_decode.h"
 #include "host/data/jpeg_encode.h"
 #include "host/data/resize.h"
+#include "host/report/html_page.h"
+#include "host/runtime/error.h"
 
 namespace cudacards {
 namespace {
@@ -38,6 +40,14 @@ ReportPicture report_picture(std::string caption, const std::uint8_t* pixels, in
 ReportPicture report_picture(std::string caption, const std::string& path) {
   const Image image = decode_image(read_file(path));
   return report_picture(std::move(caption), image.pixels.get(), image.height, image.width);
+}
+
+std::string html_file_figure(const std::string& caption, const std::string& path, const std::string& words) {
+  try {
+    return html_figure(report_picture(caption, path), words);
+  } catch (const Error&) {
+    return "<figure><figcaption>" + words + "<br>cannot be read any more</figcaption></figure>\n";
+  }
 }
 
 }  // namespace cudacards

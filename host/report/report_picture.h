@@ -14,4 +14,7 @@ ReportPicture report_picture(std::string caption, const std::uint8_t* pixels, in
 /// Of a picture file, as it is. Throws Error with the reason alone: the caller knows the path.
 ReportPicture report_picture(std::string caption, const std::string& path);
 
+/// A picture file with words (markup) below it; only the words where it has gone since it was listed.
+std::string html_file_figure(const std::string& caption, const std::string& path, const std::string& words);
+
 }  // namespace cudacards
