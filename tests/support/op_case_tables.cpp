@@ -97,6 +97,12 @@ void add_conv2d_edges(Table& t) {
   t.add(conv({.filters = 5, .kernel = 7, .padding = Padding::kValid}), {{2, 7, 7, 2}});  // window = picture
   t.add(conv({.filters = 6, .kernel = 7}), {{1, 3, 3, 2}});                   // padding larger than the picture
   t.add(conv({.filters = 12, .kernel = 1, .bias = false}), {{2, 6, 6, 24}});  // pointwise
+  // Few channels to many and back, by hand: chunks of 64 pixels, tiles of 8 pixels or channels by 3 vectors.
+  t.add(conv({.filters = 48, .kernel = 1, .bias = false}), {{2, 7, 5, 8}});
+  t.add(conv({.filters = 112, .kernel = 1, .activation = Activation::kRelu6}), {{1, 3, 3, 11}});
+  t.add(conv({.filters = 16, .kernel = 1, .activation = Activation::kRelu}), {{1, 13, 11, 16}});
+  t.add(conv({.filters = 8, .kernel = 1, .bias = false}), {{2, 7, 5, 48}});
+  t.add(conv({.filters = 19, .kernel = 1}), {{1, 9, 8, 80}});
   t.add(conv({.filters = 13, .kernel = 1, .stride = 2, .activation = Activation::kRelu6}), {{2, 7, 7, 11}});
   t.add(conv({.filters = 24, .kernel = 3, .groups = 24, .bias = false}), {{2, 7, 7, 24}});  // depthwise
   t.add(conv({.filters = 19, .kernel = 3, .stride = 2, .groups = 19, .activation = Activation::kRelu6}),

@@ -23,9 +23,8 @@ enum ParameterIndex : std::size_t { kGamma, kBeta, kMean, kVariance };
 
 constexpr std::int64_t kSpanElements = 192;  // the inner loops' length at least, however few the channels are
 constexpr std::int64_t kVector = 16;
-constexpr std::int64_t kSpansInFloat = 32;        // so many values are added in fp32 before double takes over
-constexpr std::int64_t kStreamedBytes = 4 << 20;  // results as large as two second caches
-constexpr std::int64_t kRowsOfShift = 64;         // whose mean is near enough to the batch's for sums of squares
+constexpr std::int64_t kSpansInFloat = 32;  // so many values are added in fp32 before double takes over
+constexpr std::int64_t kRowsOfShift = 64;   // whose mean is near enough to the batch's for sums of squares
 
 /// A run of whole rows that the inner loops take as one: R rows of C channels with every channel's numbers R times.
 struct Spans {
@@ -86,8 +85,7 @@ class BatchNormKernel final : public Kernel {
   /// which spares reading what is about to be overwritten.
   template <class T, class Body>
   void with_activation_and_stores(const T* result, Body body) const {
-    const bool streams = spans_.rows * spans_.channels * static_cast<std::int64_t>(sizeof(T)) >= kStreamedBytes &&
-                         reinterpret_cast<std::uintptr_t>(result) % 64 == 0 && spans_.length % kVector == 0;
+    const bool streams = streams_to(result, spans_.rows * spans_.channels) && spans_.length % kVector == 0;
     with_activation(activation_, [&](auto kind) {
       if (streams) return body(kind, [](T* p, auto v) { stream(p, v); });
       body(kind, [](T* p, auto v) { put(p, v); });

@@ -97,6 +97,13 @@ inline Lanes where_between(float low, Lanes y, float high, Lanes x) {
 }
 #endif
 
+/// Whether results at p go past the caches by stream(): so many that they would not stay there, and on a whole line.
+template <class T>
+bool streams_to(const T* p, std::int64_t elements) {
+  constexpr std::int64_t kLeast = 4 << 20;  // bytes: two second caches
+  return elements * static_cast<std::int64_t>(sizeof(T)) >= kLeast && reinterpret_cast<std::uintptr_t>(p) % 64 == 0;
+}
+
 /// Calls body(V(), i) for all of [0, count) in order, V and i telling which elements: sixteen from i on, or one.
 template <class Body>
 inline void in_lanes(std::int64_t count, Body body) {
