@@ -12,6 +12,7 @@
 #include "host/cli/stop.h"
 #include "host/data/check.h"
 #include "host/data/deck/deck.h"
+#include "host/data/deck/scene_folder.h"
 #include "host/report/progress.h"
 #include "host/runtime/log.h"
 #include "host/runtime/threads.h"
@@ -61,11 +62,23 @@ int run_check(const DataFolder& folder) {
 struct MakeCommand {
   std::string folder;
   DeckOptions deck;
+  int scenes = 0;  // instead of a deck
   int threads = 0;
 };
 
+int run_make_scenes(const MakeCommand& command) {
+  Progress progress(/*quiet=*/false);
+  const std::atomic<int>& stop_signal = stop_on_signals();
+  make_scenes(command.folder, {.scenes = command.scenes, .seed = command.deck.seed},
+              counting("drawing scenes", progress, &stop_signal));
+  log_note(fmt::format("drew {} scenes; labels.csv says what is on them", command.scenes));
+  fmt::print("{}\n", command.folder);
+  return 0;
+}
+
 int run_make(const MakeCommand& command) {
   set_threads(command.threads);
+  if (command.scenes > 0) return run_make_scenes(command);
   Progress progress(/*quiet=*/false);
   const std::atomic<int>& stop_signal = stop_on_signals();
   make_deck(command.folder, command.deck, counting("drawing cards", progress, &stop_signal));
@@ -88,16 +101,25 @@ void add_make(CLI::App& data, Action& action) {
   auto make = std::make_shared<MakeCommand>();
   CLI::App& command = *data.add_subcommand("make", "Draw a deck: pictures of all 53 cards, for training without data");
   command.add_option("DIR", make->folder, "The folder to make")->required();
+  CLI::Option* per_class = command
+                               .add_option("--per-class", make->deck.per_class,
+                                           "Pictures a class in train; a fifth of it in valid and in test")
+                               ->type_name("N")
+                               ->check(CLI::Range(1, 100'000))
+                               ->capture_default_str();
+  command.add_option("--seed", make->deck.seed, "Another seed, other pictures")->type_name("S")->capture_default_str();
+  CLI::Option* size = command.add_option("--size", make->deck.size, "Pictures of N x N")
+                          ->type_name("N")
+                          ->check(CLI::Range(32, 1024))
+                          ->capture_default_str();
   command
-      .add_option("--per-class", make->deck.per_class, "Pictures a class in train; a fifth of it in valid and in test")
+      .add_option("--scenes", make->scenes,
+                  "Instead of a deck, N photos of 1 to 9 cards on a table, and labels.csv with what is on them")
       ->type_name("N")
       ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  command.add_option("--seed", make->deck.seed, "Another seed, other pictures")->type_name("S")->capture_default_str();
-  command.add_option("--size", make->deck.size, "Pictures of N x N")
-      ->type_name("N")
-      ->check(CLI::Range(32, 1024))
-      ->capture_default_str();
+      ->default_str("a deck")
+      ->excludes(per_class)
+      ->excludes(size);
   add_threads(command, make->threads);
   command.callback([make, &action] { action = [make] { return run_make(*make); }; });
 }
