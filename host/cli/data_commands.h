@@ -16,5 +16,6 @@ void add_folder(CLI::App& command, DataFolder& folder);
 void add_data_audit(CLI::App& data, Action& action);
 void add_data_duplicates(CLI::App& data, Action& action);
 void add_data_show(CLI::App& data, Action& action);
+void add_data_stats(CLI::App& data, Action& action);
 
 }  // namespace cudacards::cli

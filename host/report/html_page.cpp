@@ -28,6 +28,7 @@ p { margin: 6px 0 12px; max-width: 48em }
 .pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); gap: 12px }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; align-content: start; background: var(--panel);
         border-radius: 8px; padding: 10px; break-inside: avoid }
+.pair p { grid-column: 1 / -1; margin: 0 }
 .mistakes { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)) }
 figure { margin: 0; break-inside: avoid; font-size: 13px; line-height: 1.35 }
 figure img { width: 100%; height: auto; display: block; border-radius: 4px; margin-bottom: 4px }
@@ -56,7 +57,7 @@ summary { cursor: pointer; color: var(--accent) }
   .pairs { grid-template-columns: repeat(3, 1fr); gap: 8px }
   figure { font-size: 9px }
   .scroll { overflow: visible }
-  .scroll .chart { width: auto; height: auto; max-width: 100%; max-height: 225mm }
+  .scroll .chart { width: auto; height: auto; max-width: 100%; max-height: 185mm }
   .long { columns: 2; column-gap: 18px; font-size: 8px }
   .long th, .long td { padding: 2px 6px 2px 0; white-space: normal }
   details { display: none }

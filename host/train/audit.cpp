@@ -16,7 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The folder of class folders that the model has learned from, as far as its run says; empty where it is not there.
+/// The folder of class folders that the model has learned from, as far as its run says; empty where it is not there. What
+/// was held out of a folder without splits is in it too.
 fs::path learned_folder(const RunConfig& config) {
   const fs::path root = !config.data_train.empty() ? config.data_train : config.data;
   if (root.empty()) return {};
