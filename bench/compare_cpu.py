@@ -47,6 +47,8 @@ def parse_options():
     parser.add_argument("--steps", type=int, default=10, help="timed steps a round (%(default)s)")
     parser.add_argument("--warmup", type=int, default=3, help="steps before the clock starts (%(default)s)")
     parser.add_argument("--sweep-steps", type=int, default=5, help="timed steps when a peer looks for its best variant (%(default)s)")
+    parser.add_argument("--prefix", type=shlex.split, default=[], metavar="WORDS",
+                        help="in front of every program that is timed in the rounds: \"chrt -f 20\" on a machine that others use")
     parser.add_argument("--results", default=str(ROOT / "bench" / "results"), help="folder of the JSON file (%(default)s)")
     options = parser.parse_args()
     if options.onnxruntime and not options.onnx:
@@ -96,7 +98,7 @@ def contestants(options):
     """(program, precision) -> command."""
     commands = {}
     for precision in options.precision:
-        commands["cudacards", precision] = [str(pathlib.Path(options.build) / "bench" / "step"),
+        commands["cudacards", precision] = [*options.prefix, str(pathlib.Path(options.build) / "bench" / "step"),
                                             *common(options, precision, options.steps)]
     for peer, script in PEERS.items():
         if reason := why_left_out(options, peer):
@@ -109,7 +111,7 @@ def contestants(options):
             print(f"{peer} {precision}: looking for its fastest variant", file=sys.stderr)
             best = run([*base, *common(options, precision, options.sweep_steps), "--sweep"])
             chosen = [word for name, value in best["variant"].items() for word in (f"--{name}", value)]
-            commands[peer, precision] = [*base, *common(options, precision, options.steps), *chosen]
+            commands[peer, precision] = [*options.prefix, *base, *common(options, precision, options.steps), *chosen]
     return commands
 
 

@@ -101,6 +101,13 @@ class WholeRun(unittest.TestCase):
         self.assertEqual({r["precision"]: r["speed"] for r in data["ratios"]}, {"fp32": 2, "bf16": 4, "best": 4})
         self.assertEqual([len(r["rounds"]) for r in data["results"]], [2, 2, 2])
 
+    def test_words_in_front_are_those_of_the_rounds(self):
+        self.program("bench/step", CONTESTANT)
+        self.assertEqual(self.compare("--prefix", "env A=1", "--precision", "fp32").returncode, 0)
+        [path] = self.folder.glob("cpu-*.json")
+        [result] = json.loads(path.read_text(encoding="utf-8"))["results"]
+        self.assertTrue(result["command"].startswith("env A=1 "), result["command"])
+
     def test_onnx_runtime_needs_a_network(self):
         done = self.compare("--onnxruntime", "python")
         self.assertEqual(done.returncode, 2)

@@ -97,10 +97,10 @@ inline Lanes where_between(float low, Lanes y, float high, Lanes x) {
 }
 #endif
 
-/// Whether results at p go past the caches by stream(): so many that they would not stay there, and on a whole line.
+/// Whether results at p go past the caches by stream(): so many that they would not stay there, and on whole lines.
 template <class T>
 bool streams_to(const T* p, std::int64_t elements) {
-  constexpr std::int64_t kLeast = 4 << 20;  // bytes: two second caches
+  constexpr std::int64_t kLeast = 24 << 20;  // bytes; less is found in the last cache again by whoever reads it next
   return elements * static_cast<std::int64_t>(sizeof(T)) >= kLeast && reinterpret_cast<std::uintptr_t>(p) % 64 == 0;
 }
 

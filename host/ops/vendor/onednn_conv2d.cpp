@@ -14,9 +14,10 @@ namespace {
 
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
-// Up to so many of the fewer channels are multiplied by hand. Measured on 2 cores of a Xeon with AMX (family 6, model
-// 207), the layers of mobilenetv2 at 0.35/224, batch 32.
-constexpr int kMostNarrow = 24;
+// Up to so many of the fewer channels are multiplied by hand in bf16, where oneDNN has matrix instructions: measured on 2
+// cores of a Xeon with AMX (family 6, model 207), the layers of mobilenetv2 at 0.35/224, batch 32. In fp32, and where it
+// spares a pass for the activation, as many as there are functions for.
+constexpr int kMostNarrowInBf16 = 24;
 
 Conv2dProblem unpooled(const Conv2d& conv, const Problem& problem) {
   if (conv.pool) throw Refused("a max pool is fused behind it");
@@ -66,7 +67,9 @@ class Conv2dKernel final : public AffineKernel {
   void choose_products(const Conv2dProblem& c) {
     if (!is_pointwise(c)) return;
     const cpu::PointwiseSizes sizes{std::int64_t{c.n} * c.h * c.w, std::min(c.c, c.k), std::max(c.c, c.k)};
-    if (sizes.narrow > kMostNarrow || !cpu::supports_pointwise_products(sizes)) return;
+    const bool spares_pass = activation_ != Activation::kNone && c.k >= c.c;
+    if (src_type() == memory::data_type::bf16 && sizes.narrow > kMostNarrowInBf16 && !spares_pass) return;
+    if (!cpu::supports_pointwise_products(sizes)) return;
     by_hand_ = sizes;
     widens_ = c.k >= c.c;
   }
