@@ -69,8 +69,11 @@ void add_tune(CLI::App& command, Tune& tune) {
   add_tune_flags(command, [&tune](Tune value) { tune = value; });
 }
 
-void add_inference(CLI::App& command, InferenceOptions& options) {
-  command.add_option("CKPT", options.checkpoint, "A checkpoint (best.safetensors), or a run's folder")->required();
+void add_inference(CLI::App& command, InferenceOptions& options, const std::string& checkpoint) {
+  CLI::Option* option =
+      command.add_option(checkpoint, options.checkpoint, "A checkpoint (best.safetensors), or a run's folder")
+          ->required();
+  if (checkpoint.starts_with("-")) option->type_name("CKPT");
   command.add_option("--batch", options.model.batch, "Pictures at a time")
       ->type_name("N")
       ->check(CLI::Range(1, 65536))

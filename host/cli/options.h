@@ -31,8 +31,8 @@ struct InferenceOptions {
   ModelOptions model;
 };
 
-/// CKPT, --batch, --precision, --device, --impl, --tune, --threads.
-void add_inference(CLI::App& command, InferenceOptions& options);
+/// CKPT (or another name for it), --batch, --precision, --device, --impl, --tune, --threads.
+void add_inference(CLI::App& command, InferenceOptions& options, const std::string& checkpoint = "CKPT");
 /// Sets the threads, chooses the device, reads the checkpoint.
 Model load_model(const InferenceOptions& options);
 

@@ -64,8 +64,8 @@ TEST_P(CliHelp, TellsTheDefaultOfEveryOption) {
 
 INSTANTIATE_TEST_SUITE_P(Commands, CliHelp,
                          testing::Values(Arguments{}, Arguments{"train"}, Arguments{"eval"}, Arguments{"predict"},
-                                         Arguments{"summary"}, Arguments{"profile"}, Arguments{"data"},
-                                         Arguments{"data", "check"}, Arguments{"data", "stats"},
+                                         Arguments{"find"}, Arguments{"summary"}, Arguments{"profile"},
+                                         Arguments{"data"}, Arguments{"data", "check"}, Arguments{"data", "stats"},
                                          Arguments{"data", "make"}, Arguments{"doctor"}, Arguments{"export"},
                                          Arguments{"weights"}, Arguments{"weights", "import"},
                                          Arguments{"weights", "inspect"}, Arguments{"weights", "verify"},
