@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   add_train(app, action);
   add_eval(app, action);
   add_predict(app, action);
+  add_find(app, action);
   add_runs(app, action);
   add_report(app, action);
   add_summary(app, action);

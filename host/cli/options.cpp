@@ -81,9 +81,10 @@ void add_tune(CLI::App& command, Tune& tune) {
 }
 
 void add_inference(CLI::App& command, InferenceOptions& options, const std::string& checkpoint) {
-  command.add_option(checkpoint, options.checkpoint, "A checkpoint (best.safetensors), or a run's folder")
-      ->type_name("CKPT")
-      ->required();
+  CLI::Option* option =
+      command.add_option(checkpoint, options.checkpoint, "A checkpoint (best.safetensors), or a run's folder")
+          ->required();
+  if (checkpoint.starts_with("-")) option->type_name("CKPT");
   command.add_option("--batch", options.model.batch, "Pictures at a time")
       ->type_name("N")
       ->check(CLI::Range(1, 65536))
