@@ -20,8 +20,9 @@ README, TOUR, TROUBLES = (ROOT / name for name in ("README.md", "docs/tour.md", 
 # What makes a documented command quick, and leaves everything else of it.
 SHORTER = ((r"--epochs \d+", "--epochs 1"), (r"--per-class \d+", "--per-class 1"), (r"--image-size \d+", "--image-size 16"),
            (r"(cudacards data make\b.*)", r"\1 --size 32"), (r"(cudacards train (?!--resume).*)", r"\1 --image-size 16 --epochs 1"))
-# README's table has placeholders; these are there in the folder that its commands run in.
-PLACEHOLDERS = {"DATA": "cards", "RUN": "tiny", "DIR": "new", "SRC": "torch.safetensors", "F": "file", "folder": "cards/test"}
+# README has placeholders; these are there in the folder that its commands run in.
+PLACEHOLDERS = {"DATA": "cards", "photos": "cards", "RUN": "tiny", "DIR": "new", "SRC": "torch.safetensors", "F": "file",
+                "folder": "cards/test"}
 
 
 def shortened(command):
@@ -67,9 +68,13 @@ class Documents(unittest.TestCase):
         self.run_line(shortened("cudacards train cards --arch mlp --out tiny"), folder)
         self.run_line("cudacards train cards --arch mobilenetv2 --width 0.35 --preset notebook --image-size 32 --epochs 1 --out net && "
                       "cudacards export net --safetensors torch.safetensors", folder)
+        self.run_line("cudacards data make scenes --scenes 1", folder)
+        shutil.copy(folder / "scenes/0001.jpg", folder / "table.jpg")
         shutil.copy(next((folder / "cards/test").rglob("*.jpg")), folder / "picture.jpg")
-        commands = re.findall(r"^\| `(cudacards [^`]*)`", README.read_text(encoding="utf-8"), re.M)
-        self.assertGreater(len(commands), 10)
+        commands = [line for line in fenced(README) if line.startswith("cudacards ")]
+        self.assertGreater(len(commands), 2)
+        commands += re.findall(r"^\| `(cudacards [^`]*)`", README.read_text(encoding="utf-8"), re.M)
+        self.assertGreater(len(commands), 15)
         for command in commands:
             words = [PLACEHOLDERS.get(word, word) for word in shlex.split(shortened(command))]
             with open(folder / "picture.jpg", "rb") as picture:
