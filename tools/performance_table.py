@@ -4,7 +4,7 @@
   tools/performance_table.py           rewrites it
   tools/performance_table.py --check   says whether it is up to date; exit code 1 where it is not
 
-Of the CPU the newest cpu-<arch>-<date>-<commit>.json of each model (bench/compare_cpu.py), of the GPU the newest
+Of the CPU the newest cpu-<what>-<date>-<commit>.json of each line (bench/compare_cpu.py), of the GPU the newest
 gpu-<device>-<date>-<commit>.json that has figures against PyTorch (tools/gpu_suite.py). What is not there is "not measured yet".
 """
 
@@ -16,9 +16,13 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- made by `make performance-table`", "<!-- end of the performance table -->"
-CPU_MODELS = ["cnn", "mlp"]
+# <what> of the file's name, and in words.
+CPU_SUBJECTS = {"cnn": "cnn training step", "mlp": "mlp training step",
+                "mobilenetv2-0.35": "mobilenetv2 0.35 training step", "mobilenetv2-0.35-128px": "mobilenetv2 0.35 training step at 128 px",
+                "mobilenetv2-0.35-infer": "mobilenetv2 0.35 inference", "mobilenetv2-0.35-infer-batch1": "mobilenetv2 0.35 inference"}
 NOT_MEASURED = "not measured yet"
-PEERS = {"pytorch": "PyTorch", "keras": "Keras"}
+PEERS = {"pytorch": "PyTorch", "keras": "Keras", "onnxruntime": "ONNX Runtime"}
+DATE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 
 
 def newest(folder, pattern, has_figures=lambda data: True):
@@ -36,12 +40,20 @@ def row(*cells):
     return f"| {' | '.join(cells)} |"
 
 
+def against(theirs, ours):
+    """A peer's cell: its time, its precision where that is another, its time over ours."""
+    if theirs is None:
+        return "-"
+    other = "" if theirs["precision"] == ours["precision"] else f" ({theirs['precision']})"
+    return f"{milliseconds(theirs['ms_per_step'])} ms{other}, {theirs['ms_per_step'] / ours['ms_per_step']:.2f}x"
+
+
 def cpu_rows(folder):
-    rows = []
-    for arch in CPU_MODELS:
-        result = newest(folder, f"cpu-{arch}-*.json")
+    rows, blank = [], ["" for _ in PEERS] + [""]
+    for subject, words in CPU_SUBJECTS.items():
+        result = newest(folder, f"cpu-{subject}-{DATE}-*.json")
         if result is None:
-            rows.append(row(f"{arch} training step, CPU", "", NOT_MEASURED, "", "", ""))
+            rows.append(row(f"{words}, CPU", "", NOT_MEASURED, *blank))
             continue
         data = result[1]
         by_program = {(r["program"], r["precision"]): r for r in data["results"]}
@@ -49,18 +61,13 @@ def cpu_rows(folder):
         for precision in ("fp32", "bf16"):
             ours = by_program.get(("cudacards", precision))
             if ours is None:
-                rows.append(row(f"{arch} training step, {precision}, CPU", where, NOT_MEASURED, "", "", ""))
+                rows.append(row(f"{words}, {precision}, CPU", where, NOT_MEASURED, *blank))
                 continue
-            batch = ours["rounds"][-1]["batch"]
-            cells = []
-            for peer in PEERS:
-                theirs = by_program.get((peer, precision))
-                cells.append(NOT_MEASURED if theirs is None else
-                             f"{milliseconds(theirs['ms_per_step'])} ms, {theirs['ms_per_step'] / ours['ms_per_step']:.2f}x")
-            memory = [by_program[peer, precision]["peak_rss_bytes"] / ours["peak_rss_bytes"] for peer in PEERS
-                      if (peer, precision) in by_program]
-            rows.append(row(f"{arch} training step, batch {batch}, {precision}", where, f"{milliseconds(ours['ms_per_step'])} ms", *cells,
-                            " and ".join(f"1/{ratio:.1f}" for ratio in memory)))
+            # ONNX Runtime has the file's own precision alone.
+            peers = [by_program.get((peer, precision), by_program.get((peer, "fp32")) if peer == "onnxruntime" else None) for peer in PEERS]
+            memory = [f"1/{theirs['peak_rss_bytes'] / ours['peak_rss_bytes']:.1f}" for theirs in peers if theirs is not None]
+            rows.append(row(f"{words}, batch {ours['rounds'][-1]['batch']}, {precision}", where, f"{milliseconds(ours['ms_per_step'])} ms",
+                            *(against(theirs, ours) for theirs in peers), " and ".join(memory)))
     return rows
 
 
@@ -91,8 +98,8 @@ def table(folder):
     return "\n".join([
         f"{BEGIN} from bench/results; do not edit -->",
         row("on the CPU", "measured on", "cudacards", *(f"{name} (its time over ours)" for name in PEERS.values()),
-            f"memory against {' and '.join(PEERS.values())}"),
-        "|---|---|---|---|---|---|", *cpu_rows(folder), "",
+            "memory against each"),
+        "|---|---|---|" + "---|" * (len(PEERS) + 1), *cpu_rows(folder), "",
         "A peer's time is that of the fastest of its variants (layout, compilation, allocator), each in its own process, in alternation:",
         "`bench/compare_cpu.py`. bench/README.md says how to measure and how to read.", "", *gpu_table(folder), END])
 

@@ -148,6 +148,8 @@ def measure_apart(args, variant):
     command = [sys.executable, sys.argv[0]]
     for name in ("arch", "mode", "device", "precision", "batch", "image_size", "classes", "threads", "steps", "warmup"):
         command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
+    for name in getattr(args, "passed_on", ()):  # what this peer has besides
+        command += [f"--{name}", str(getattr(args, name))]
     for name, value in variant.items():
         command += [f"--{name}", value]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -12,7 +12,7 @@
 #include "host/cli/commands.h"
 #include "host/cli/options.h"
 #include "host/cli/picture_paths.h"
-#include "host/data/contact_sheet.h"
+#include "host/data/picture_grid.h"
 #include "host/data/files.h"
 #include "host/data/image_decode.h"
 #include "host/data/picture_folder.h"
@@ -140,7 +140,7 @@ class Finding {
 
   void write_failures() const {
     constexpr int kColumns = 6, kTile = 420;
-    write_picture(command_.failures, contact_sheet(failures_, kColumns, kTile));
+    write_picture(command_.failures, picture_grid(failures_, kColumns, kTile));
   }
 
   const FindCommand& command_;
@@ -150,7 +150,7 @@ class Finding {
   std::optional<Model> model_;
   CardNamer namer_;
   FindScore score_;
-  std::vector<SheetPicture> failures_;
+  std::vector<GridPicture> failures_;
   int photos_ = 0, named_bad_ = 0;
   std::size_t cards_ = 0;
   double seconds_ = 0;

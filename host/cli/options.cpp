@@ -2,7 +2,9 @@
 
 #include <filesystem>
 
+#include "host/data/files.h"
 #include "host/runtime/device_choice.h"
+#include "host/runtime/error.h"
 #include "host/runtime/log.h"
 #include "host/runtime/threads.h"
 #include "host/train/presets.h"
@@ -10,6 +12,15 @@
 namespace cudacards::cli {
 std::string checkpoint_in(const std::string& path) {
   return std::filesystem::is_directory(path) ? (std::filesystem::path(path) / "best.safetensors").string() : path;
+}
+
+std::string read_config_file(const std::string& path) {
+  try {
+    const std::vector<std::uint8_t> bytes = read_file(path);
+    return {bytes.begin(), bytes.end()};
+  } catch (const Error& error) {
+    throw UsageError(fmt::format("cannot read the configuration {}: {}", path, error.what()));
+  }
 }
 
 std::string widths_of_models() { return fmt::format("{}", fmt::join(mobilenet_widths(), ", ")); }

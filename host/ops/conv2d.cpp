@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "host/ops/cpu/implementations.h"
 #include "host/ops/cuda/implementations.h"
 #include "host/ops/ops.h"
 #include "host/ops/reference/implementations.h"
@@ -106,7 +107,8 @@ std::unique_ptr<Operation> Conv2d::fuse(const Operation& consumer, const Shape&)
 }
 
 std::span<const Implementation> Conv2d::implementations(DeviceKind device) const {
-  static const std::array kCpu = {kOnednnConv2dPool, kOnednnConv2dThenPool, kOnednnConv2d, kReferenceConv2d};
+  static const std::array kCpu = {kOnednnConv2dPool, kOnednnConv2dThenPool, kCpuDepthwise, kOnednnConv2d,
+                                  kReferenceConv2d};
   static const std::array kCuda = {kCudaConvPool,      kCudaPointwise,      kCudaDepthwise, kCudaDirectConv2d,
                                    kCudaConv2d,        kCudaConv2dThenPool, kCudnnConv2d,   kCudnnConv2dThenPool,
                                    kCublasLtPointwise, kCudaReferenceConv2d};

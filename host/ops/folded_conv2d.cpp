@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "host/ops/cpu/implementations.h"
 #include "host/ops/cuda/implementations.h"
 #include "host/ops/folded_kernel.h"
 #include "host/ops/reference/implementations.h"
@@ -77,7 +78,7 @@ std::unique_ptr<Operation> FoldedConv2d::fuse(const Operation& consumer, const S
 
 std::span<const Implementation> FoldedConv2d::implementations(DeviceKind device) const {
   // Not a constant: the convolution's own entries live in other files.
-  static const std::array kCpu = {wrapped<kOnednnConv2d>(), wrapped<kReferenceConv2d>()};
+  static const std::array kCpu = {wrapped<kCpuDepthwise>(), wrapped<kOnednnConv2d>(), wrapped<kReferenceConv2d>()};
   if (device != DeviceKind::kCpu) return cuda_folded_conv2d(device);
   return kCpu;
 }

@@ -68,6 +68,17 @@ inline std::vector<OpCase> some_small(std::vector<OpCase> cases) {
 
 class EveryImplementation : public ::testing::TestWithParam<Candidate> {
  protected:
+  static std::vector<OpCase> supported_cases(const std::vector<OpCase>& cases) {
+    std::vector<OpCase> supported;
+    for (OpCase& c : is_slow_to_ask() ? some_of(selected(cases), 40) : selected(cases)) {
+      c.device = GetParam().device;
+      if (c.device->is_cpu() && c.factors == Factors::kTf32) continue;  // no plan asks for it there
+      const Implementation* implementation = implementation_of(c);
+      if (implementation != nullptr && implementation->supports(*c.operation, c.problem())) supported.push_back(c);
+    }
+    return GetParam().device->kind() == DeviceKind::kEmulated ? some_small(supported) : supported;
+  }
+
   /// Calls the body for each case that the implementation supports, with the case in scope.
   void for_each_case(const std::vector<OpCase>& cases,
                      const std::function<void(const OpCase&, const Implementation&)>& body) {
@@ -83,17 +94,6 @@ class EveryImplementation : public ::testing::TestWithParam<Candidate> {
   }
 
  private:
-  static std::vector<OpCase> supported_cases(const std::vector<OpCase>& cases) {
-    std::vector<OpCase> supported;
-    for (OpCase& c : is_slow_to_ask() ? some_of(selected(cases), 40) : selected(cases)) {
-      c.device = GetParam().device;
-      if (c.device->is_cpu() && c.factors == Factors::kTf32) continue;  // no plan asks for it there
-      const Implementation* implementation = implementation_of(c);
-      if (implementation != nullptr && implementation->supports(*c.operation, c.problem())) supported.push_back(c);
-    }
-    return GetParam().device->kind() == DeviceKind::kEmulated ? some_small(supported) : supported;
-  }
-
   /// cuDNN's supports() makes what it says yes to, and an engine that is compiled for its problem takes seconds.
   static bool is_slow_to_ask() { return GetParam().implementation.starts_with("cudnn"); }
 

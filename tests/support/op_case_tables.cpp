@@ -97,10 +97,24 @@ void add_conv2d_edges(Table& t) {
   t.add(conv({.filters = 5, .kernel = 7, .padding = Padding::kValid}), {{2, 7, 7, 2}});  // window = picture
   t.add(conv({.filters = 6, .kernel = 7}), {{1, 3, 3, 2}});                   // padding larger than the picture
   t.add(conv({.filters = 12, .kernel = 1, .bias = false}), {{2, 6, 6, 24}});  // pointwise
+  // Few channels to many and back, by hand: chunks of 64 pixels, tiles of 8 pixels or channels by 3 vectors.
+  t.add(conv({.filters = 48, .kernel = 1, .bias = false}), {{2, 7, 5, 8}});
+  t.add(conv({.filters = 112, .kernel = 1, .activation = Activation::kRelu6}), {{1, 3, 3, 11}});
+  t.add(conv({.filters = 16, .kernel = 1, .activation = Activation::kRelu}), {{1, 13, 11, 16}});
+  t.add(conv({.filters = 8, .kernel = 1, .bias = false}), {{2, 7, 5, 48}});
+  t.add(conv({.filters = 19, .kernel = 1}), {{1, 9, 8, 80}});
   t.add(conv({.filters = 13, .kernel = 1, .stride = 2, .activation = Activation::kRelu6}), {{2, 7, 7, 11}});
   t.add(conv({.filters = 24, .kernel = 3, .groups = 24, .bias = false}), {{2, 7, 7, 24}});  // depthwise
   t.add(conv({.filters = 19, .kernel = 3, .stride = 2, .groups = 19, .activation = Activation::kRelu6}),
         {{2, 8, 8, 19}});
+  // Whole vectors of channels: every padding, a single pixel, a bias and none.
+  t.add(conv({.filters = 48, .kernel = 3, .groups = 48, .bias = false}), {{3, 7, 5, 48}});
+  t.add(conv({.filters = 32, .kernel = 3, .groups = 32}), {{1, 1, 1, 32}});
+  t.add(conv({.filters = 16, .kernel = 3, .padding = Padding::kValid, .groups = 16}), {{2, 6, 5, 16}});
+  t.add(conv({.filters = 32, .kernel = 3, .stride = 2, .groups = 32, .bias = false}), {{2, 8, 6, 32}});
+  t.add(conv({.filters = 16, .kernel = 3, .stride = 2, .groups = 16}), {{3, 7, 9, 16}});
+  t.add(conv({.filters = 16, .kernel = 3, .stride = 2, .padding = Padding::kValid, .groups = 16}), {{2, 8, 7, 16}});
+  t.add(conv({.filters = 16, .kernel = 3, .groups = 16, .activation = Activation::kRelu6}), {{2, 4, 4, 16}});
   t.add(conv({.filters = 6, .kernel = 3, .groups = 3, .activation = kNone}), {{2, 5, 5, 3}});  // depth multiplier 2
   t.add(conv({.filters = 12, .kernel = 3, .groups = 2, .activation = Activation::kRelu}), {{2, 6, 6, 8}});
   // Pools behind: ragged, overlapping, with gaps, of the whole picture, after a strided convolution.
@@ -182,18 +196,23 @@ std::vector<OpCase> generated_convolutions(int count) {
       const std::uint32_t word = philox4x32_10(2026, 0, index, draw++, 0, 0).v[0];
       return values.begin()[word % values.size()];
     };
-    // A third looks like the models' own, which have kernels of their own: 3 x 3, same padding, a 2 x 2 pool, channels
-    // in sixteens.
-    const bool usual = pick({0, 0, 1}) == 1;
-    const int groups = usual ? 1 : pick({1, 1, 1, 2, 3, 8});
-    const int c = usual ? pick({3, 16, 32}) : groups * pick({1, 1, 2, 3, 8, 16});
-    const int k = usual ? pick({16, 32, 64}) : groups * pick({1, 1, 2, 5, 8, 16});
+    // Half look like the models' own, which have kernels of their own: 3 x 3, channels in sixteens, and a 2 x 2 pool
+    // behind or one filter a channel.
+    enum Kind { kAny, kPooled, kDepthwise };
+    const int kind = pick({kAny, kAny, kPooled, kDepthwise});
+    const bool usual = kind == kPooled;
+    const int groups = kind == kDepthwise ? pick({16, 48}) : usual ? 1 : pick({1, 1, 1, 2, 3, 8});
+    const int c = kind == kDepthwise ? groups : usual ? pick({3, 16, 32}) : groups * pick({1, 1, 2, 3, 8, 16});
+    const int k = kind == kDepthwise ? groups : usual ? pick({16, 32, 64}) : groups * pick({1, 1, 2, 5, 8, 16});
     const Shape src{pick({1, 2, 3}), pick({1, 2, 3, 5, 6, 7, 8, 9, 12}), pick({1, 2, 3, 4, 7, 8, 10, 11}), c};
     Conv2dOptions o{.filters = k, .groups = groups, .bias = pick({0, 1, 1}) == 1};
     o.activation = static_cast<Activation>(pick({0, 1, 1, 2}));
     std::optional<Pool2dOptions> pool;
     if (usual) {
       pool = Pool2dOptions{};
+    } else if (kind == kDepthwise) {
+      o.stride = pick({1, 2});
+      o.padding = pick({0, 1}) == 0 ? Padding::kSame : Padding::kValid;
     } else {
       o.kernel = {pick({1, 2, 3, 3, 5}), pick({1, 3, 3, 4})};
       o.stride = {pick({1, 1, 2, 3}), pick({1, 1, 2})};

@@ -43,7 +43,7 @@ class PerformanceTable(unittest.TestCase):
     def test_without_results_nothing_is_claimed(self):
         self.assertEqual(self.tool().returncode, 0)
         text = self.readme.read_text(encoding="utf-8")
-        self.assertEqual(text.count("not measured yet"), 3)  # two models on the CPU, the GPU
+        self.assertEqual(text.count("not measured yet"), 7)  # six lines on the CPU, the GPU
         self.assertTrue(text.startswith("before\n") and text.endswith("after\n") and "old" not in text)
 
     def test_newest_result_counts(self):
@@ -51,8 +51,26 @@ class PerformanceTable(unittest.TestCase):
         self.add("cpu-cnn-2026-03-01-a.json", cpu_result("2026-03-01", 100))
         self.tool()
         text = self.readme.read_text(encoding="utf-8")
-        self.assertIn("| 100.0 ms | 300.0 ms, 3.00x | 200.0 ms, 2.00x | 1/3.0 and 1/2.0 |", text)
+        self.assertIn("| 100.0 ms | 300.0 ms, 3.00x | 200.0 ms, 2.00x | - | 1/3.0 and 1/2.0 |", text)
         self.assertNotIn("400.0 ms", text)
+
+    def test_sizes_and_inference_have_lines_of_their_own(self):
+        def add(what, ms, peer):
+            rows = [{"program": program, "precision": precision, "ms_per_step": value, "peak_rss_bytes": value, "rounds": [{"batch": 1}]}
+                    for program, precision, value in [("cudacards", "fp32", ms), ("cudacards", "bf16", ms / 2), (peer, "fp32", 2 * ms)]]
+            self.add(f"cpu-mobilenetv2-0.35{what}-2026-03-01-a.json",
+                     {"date": "2026-03-01", "commit": "a", "device": {"cpu": "X", "threads": 2}, "results": rows})
+        add("", 100, "pytorch")
+        add("-128px", 40, "pytorch")
+        add("-infer-batch1", 1, "onnxruntime")
+        self.tool()
+        text = self.readme.read_text(encoding="utf-8")
+        self.assertIn("| mobilenetv2 0.35 training step, batch 1, fp32 | X, 2 threads, 2026-03-01 | 100.0 ms | 200.0 ms, 2.00x | - | - |", text)
+        self.assertIn("| mobilenetv2 0.35 training step at 128 px, batch 1, fp32 | X, 2 threads, 2026-03-01 | 40.0 ms |", text)
+        # A peer of one precision stands against both of ours.
+        self.assertIn("| mobilenetv2 0.35 inference, batch 1, fp32 | X, 2 threads, 2026-03-01 | 1.00 ms | - | - | 2.00 ms, 2.00x |", text)
+        self.assertIn("| mobilenetv2 0.35 inference, batch 1, bf16 | X, 2 threads, 2026-03-01 | 0.500 ms | - | - | 2.00 ms (fp32), 4.00x |",
+                      text)
 
     def test_gpu_result_with_figures_makes_a_table(self):
         self.add("gpu-x1-2026-03-01-abc.json", gpu_result("2026-03-01", 0.25))

@@ -8,6 +8,7 @@ namespace cudacards {
 extern const Implementation kCpuMaxPool;
 extern const Implementation kCpuActivation;
 extern const Implementation kCpuDense;
+extern const Implementation kCpuDepthwise;
 extern const Implementation kCpuAdd;
 extern const Implementation kCpuDropout;
 extern const Implementation kCpuBatchNorm;

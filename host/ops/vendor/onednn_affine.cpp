@@ -23,13 +23,15 @@ memory::desc AffineKernel::bias_desc() const {
   return has_bias_ ? dense_desc({channels_}, memory::data_type::f32) : memory::desc();
 }
 
-void AffineKernel::lay_out_memory() {
+void AffineKernel::lay_out_memory(std::size_t own_packed, std::size_t own_scratch) {
   if (wants_diff_src_ || wants_diff_parameters_) {
     narrow_diff_dst_ =
         Reorder(dense_desc({dst_.shape.elements()}, dst_type()), dense_desc({dst_.shape.elements()}, src_type()));
   }
   packed_forward_ = packed_.take(pack_forward_.bytes());
   packed_backward_ = packed_.take(pack_backward_.bytes());
+  own_packed_ = packed_.take(own_packed);
+  own_scratch_ = scratchpad_.take(own_scratch);
   primitive_scratch_ = scratchpad_.take(
       std::max({forward_.scratchpad_bytes(), backward_weights_.scratchpad_bytes(), backward_data_.scratchpad_bytes(),
                 pack_forward_.scratchpad_bytes(), pack_backward_.scratchpad_bytes(),
@@ -58,9 +60,11 @@ void AffineKernel::forward(const ForwardArgs& args) {
   void* scratch = at<void>(args.scratchpad, primitive_scratch_);
   if (args.step.parameters_changed || !packed_once_) {
     pack_forward_.run(args.parameters[0], at<void>(args.packed, packed_forward_), scratch);
+    pack(args.parameters[0], at<void>(args.packed, own_packed_));
     packed_once_ = true;
     backward_stale_ = true;
   }
+  if (multiply(args, at<const void>(args.packed, own_packed_))) return;
   const void* weights = pack_forward_.is_identity() ? args.parameters[0] : at<const void>(args.packed, packed_forward_);
   if (has_bias_) {
     forward_.run({{DNNL_ARG_SRC, args.src[0]},
@@ -75,6 +79,11 @@ void AffineKernel::forward(const ForwardArgs& args) {
   if (activation_ != Activation::kNone)
     cpu::activate(activation_, dst_.type, dst_.shape.elements(), args.dst, args.dst);
 }
+
+void AffineKernel::pack(const float*, void*) const {}
+bool AffineKernel::multiply(const ForwardArgs&, const void*) const { return false; }
+bool AffineKernel::multiply_diff_weights(const BackwardArgs&, const void*, void*) const { return false; }
+bool AffineKernel::multiply_diff_src(const BackwardArgs&, const void*, const void*) const { return false; }
 
 void AffineKernel::backward(const BackwardArgs& args) {
   if (!wants_diff_src_ && !wants_diff_parameters_) return;
@@ -99,6 +108,7 @@ const void* AffineKernel::diff_before_activation(const BackwardArgs& args) {
 }
 
 void AffineKernel::backward_weights(const BackwardArgs& args, const void* diff_dst) {
+  if (multiply_diff_weights(args, diff_dst, at<void>(args.scratchpad, own_scratch_))) return;
   void* scratch = at<void>(args.scratchpad, primitive_scratch_);
   const bool accumulates = args.diff_parameters_mode == GradMode::kAccumulate;
   auto* addend = at<float>(args.scratchpad, diff_weights_addend_);
@@ -121,6 +131,7 @@ void AffineKernel::backward_weights(const BackwardArgs& args, const void* diff_d
 }
 
 void AffineKernel::backward_data(const BackwardArgs& args, const void* diff_dst) {
+  if (multiply_diff_src(args, diff_dst, at<const void>(args.packed, own_packed_))) return;
   void* scratch = at<void>(args.scratchpad, primitive_scratch_);
   if (backward_stale_) {
     pack_backward_.run(args.parameters[0], at<void>(args.packed, packed_backward_), scratch);

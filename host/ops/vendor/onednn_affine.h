@@ -54,7 +54,14 @@ class AffineKernel : public Kernel {
                            {DNNL_ARG_DIFF_SRC, pd.diff_src_desc()}});
   }
   /// After all of the above.
-  void lay_out_memory();
+  void lay_out_memory(std::size_t own_packed = 0, std::size_t own_scratch = 0);
+
+  // Products that a derived class takes itself, in memory of its own that lay_out_memory() was told of. Each returns false
+  // where it leaves the product to the primitive.
+  virtual void pack(const float* weights, void* own_packed) const;
+  virtual bool multiply(const ForwardArgs& args, const void* own_packed) const;  // with bias and activation
+  virtual bool multiply_diff_weights(const BackwardArgs& args, const void* diff_dst, void* own_scratch) const;
+  virtual bool multiply_diff_src(const BackwardArgs& args, const void* diff_dst, const void* own_packed) const;
 
  private:
   const void* diff_before_activation(const BackwardArgs& args);
@@ -72,7 +79,7 @@ class AffineKernel : public Kernel {
   bool packed_once_ = false, backward_stale_ = true;
 
   Layout packed_, scratchpad_;
-  std::size_t packed_forward_ = 0, packed_backward_ = 0;
+  std::size_t packed_forward_ = 0, packed_backward_ = 0, own_packed_ = 0, own_scratch_ = 0;
   std::size_t primitive_scratch_ = 0, masked_ = 0, narrowed_ = 0, diff_weights_ = 0, diff_weights_addend_ = 0,
               diff_bias_addend_ = 0, diff_src_addend_ = 0;
 };

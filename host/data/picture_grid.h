@@ -1,5 +1,5 @@
 #pragma once
-// Many pictures on one.
+// Many pictures as one, in a grid, each with a line of words.
 
 #include <string>
 #include <vector>
@@ -8,13 +8,13 @@
 
 namespace cudacards {
 
-struct SheetPicture {
+struct GridPicture {
   std::string caption;
   Image image;
 };
 
 /// Rows of `columns` tiles of tile x tile pixels, each with its picture as large as it fits and its caption below. An
-/// empty sheet is one empty tile.
-Image contact_sheet(const std::vector<SheetPicture>& pictures, int columns, int tile);
+/// empty grid is one empty tile.
+Image picture_grid(const std::vector<GridPicture>& pictures, int columns, int tile);
 
 }  // namespace cudacards

@@ -1,4 +1,4 @@
-#include "host/data/contact_sheet.h"
+#include "host/data/picture_grid.h"
 
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
@@ -13,7 +13,7 @@ const cv::Scalar kGround(24, 26, 30), kInk(222, 224, 228);
 
 }  // namespace
 
-Image contact_sheet(const std::vector<SheetPicture>& pictures, int columns, int tile) {
+Image picture_grid(const std::vector<GridPicture>& pictures, int columns, int tile) {
   const int count = std::max(1, static_cast<int>(pictures.size()));
   const int wide = std::min(columns, count), high = (count + wide - 1) / wide;
   const int words = lettered_size("Ag", kLetters).height;
@@ -21,7 +21,7 @@ Image contact_sheet(const std::vector<SheetPicture>& pictures, int columns, int 
   cv::Mat drawn(sheet.height, sheet.width, CV_8UC3, sheet.pixels.get());
   drawn.setTo(kGround);
   for (int i = 0; i < static_cast<int>(pictures.size()); ++i) {
-    const SheetPicture& picture = pictures[static_cast<std::size_t>(i)];
+    const GridPicture& picture = pictures[static_cast<std::size_t>(i)];
     const int x = i % wide * (tile + kGap), y = i / wide * (tile + words + kGap);
     const cv::Mat source(picture.image.height, picture.image.width, CV_8UC3, picture.image.pixels.get());
     const double factor = static_cast<double>(tile) / std::max(source.rows, source.cols);
