@@ -271,9 +271,11 @@ TEST_F(FineTuningOnADevice, IsTheCpus) {
       const std::string cpu = train_steps(on_cpu, 2).run + "/last.safetensors";
       const Tensors after = tensors_of(device), expected = tensors_of(cpu);
       EXPECT_EQ(changed(after), changed(expected)) << name_of(precision);
-      // Two steps: the second has gone through the gradients. Norms by eight values raise what was rounded.
+      // Two steps: the second has gone through the gradients. Norms by the statistics of eight values raise what was
+      // rounded: in bf16 a loss is up to 7 % away from that of fp32, to either side, on the CPU and on a device.
+      const bool raised = precision == Precision::kBf16 && norms == BatchNorms::kBatch;
       EXPECT_NEAR(read_checkpoint(device).state.running.loss_sum / read_checkpoint(cpu).state.running.loss_sum, 1,
-                  precision == Precision::kBf16 ? 5e-2 : 5e-4);
+                  raised ? 0.15 : 5e-4);
       const std::vector<float>& average = after.at("average/top/bn/mean");
       EXPECT_EQ(average != before_.at("top/bn/mean"), norms == BatchNorms::kBatch);
       for (std::size_t i = 0; i < average.size(); ++i)
