@@ -199,7 +199,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{"Split", {"eval", "x", "--data", "y", "--split", "tests"}, "tests"},
                     Misuse{"ScenesOfADeck",
                            {"data", "make", "x", "--scenes", "2", "--per-class", "3"},
-                           "--scenes excludes --per-class"},
+                           "--per-class excludes --scenes"},
                     Misuse{"TwoFormats", {"predict", "x", "y", "--json", "--csv"}, "--json excludes --csv"}),
     [](const auto& info) { return info.param.name; });
 
