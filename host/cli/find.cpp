@@ -11,11 +11,12 @@
 
 #include "host/cli/commands.h"
 #include "host/cli/options.h"
+#include "host/cli/output_file.h"
 #include "host/cli/picture_paths.h"
-#include "host/data/picture_grid.h"
 #include "host/data/files.h"
 #include "host/data/image_decode.h"
 #include "host/data/picture_folder.h"
+#include "host/data/picture_grid.h"
 #include "host/runtime/error.h"
 #include "host/runtime/log.h"
 #include "host/scene/draw_found.h"
@@ -64,7 +65,7 @@ class Finding {
       throw UsageError("--failures shows what disagrees with --labels, and there are none");
     if (!command.labels.empty()) known_ = read_known_cards(command.labels);
     if (!command.draw.empty()) drawings_.emplace(command.draw);
-    if (!command.failures.empty()) write_failures();  // whether it can be written is known before the work
+    check_picture_output(command.failures);
     model_.emplace(load_model(command.inference));
     namer_ = {model_->classes(), model_->height(), model_->width(),
               [this](std::span<const std::uint8_t* const> cards) { return class_probabilities(*model_, cards); }};
@@ -180,7 +181,9 @@ void add_find(CLI::App& app, Action& action) {
                   "Compare with this table of known cards, such as the labels.csv of data make --scenes")
       ->type_name("FILE")
       ->default_str("none");
-  command.add_option("--failures", find->failures, "Write the photos that disagree with --labels as one JPEG")
+  command
+      .add_option("--failures", find->failures,
+                  "Write the photos that disagree with --labels as one picture, .jpg or .png")
       ->type_name("FILE")
       ->default_str("none");
   command.footer(

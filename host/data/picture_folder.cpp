@@ -44,31 +44,11 @@ bool write_all(int file, const std::vector<std::uint8_t>& bytes) {
   return true;
 }
 
-std::vector<std::uint8_t> jpeg_of(const Image& image) {
-  return encode_jpeg(image.pixels.get(), image.height, image.width, static_cast<std::size_t>(image.width) * 3, kQuality,
-                     ChromaSampling::k444);
-}
-
 Error cannot_write(const std::string& path) {
   return Error(fmt::format("cannot write {}: {}", printable(path), std::strerror(errno)));
 }
 
-/// Writes what was opened and closes it. Throws Error, and removes the file then.
-void fill(int file, const std::string& path, const std::vector<std::uint8_t>& bytes) {
-  if (file < 0) throw cannot_write(path);
-  const bool written = write_all(file, bytes);
-  const Error problem = cannot_write(path);  // before close() changes the reason
-  if (::close(file) == 0 && written) return;
-  ::unlink(path.c_str());
-  throw problem;
-}
-
 }  // namespace
-
-void write_picture(const std::string& path, const Image& image) {
-  const std::vector<std::uint8_t> bytes = jpeg_of(image);
-  fill(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), path, bytes);
-}
 
 PictureFolder::PictureFolder(const std::string& folder) : folder_(folder) {
   std::error_code error;
@@ -79,11 +59,17 @@ PictureFolder::PictureFolder(const std::string& folder) : folder_(folder) {
 }
 
 std::string PictureFolder::add(const std::string& name, const Image& image) const {
-  const std::vector<std::uint8_t> bytes = jpeg_of(image);
+  const std::vector<std::uint8_t> bytes =
+      encode_jpeg(image.pixels.get(), image.height, image.width, static_cast<std::size_t>(image.width) * 3, kQuality,
+                  ChromaSampling::k444);
   std::string path;
   const int file = create_beside_others(folder_, stem_of(name), path);
-  fill(file, path, bytes);
-  return path;
+  if (file < 0) throw cannot_write(path);
+  const bool written = write_all(file, bytes);
+  const Error problem = cannot_write(path);  // before close() changes the reason
+  if (::close(file) == 0 && written) return path;
+  ::unlink(path.c_str());
+  throw problem;
 }
 
 }  // namespace cudacards

@@ -1,14 +1,11 @@
 #pragma once
-// Pictures as JPEG files, one by one or into a folder where no file is ever overwritten.
+// A folder that pictures are written into, beside what is there already: no file is ever overwritten.
 
 #include <string>
 
 #include "host/data/image.h"
 
 namespace cudacards {
-
-/// Writes (or replaces) a JPEG. Throws Error.
-void write_picture(const std::string& path, const Image& image);
 
 class PictureFolder {
  public:
