@@ -7,19 +7,23 @@ ARCH := cnn
 # Without DATA the CNN learns the generated deck, in a size and time that suit two cores.
 ARGS := $(if $(DATA),,--image-size 96 --epochs 20)
 
+# make install PREFIX=$HOME/.local (DESTDIR as usual)
+PREFIX := /usr/local
+
 # make gpu-suite SUITE="--part tests,bench --budget 540" (docs/gpu-suite.md)
 SUITE :=
 
 # make bench PEERS="--pytorch python3 --keras python3": interpreters that have them
 PEERS :=
 
-.PHONY: help deps configure build train test test-long test-mutation kernel-table bench sweep performance-table gpu-suite \
+.PHONY: help deps configure build install train test test-long test-mutation kernel-table bench sweep performance-table gpu-suite \
   gpu-bundle format clean
 
 help:
 	@echo 'make train          build, then train and evaluate (DATA=folder: your pictures; else a generated deck)'
 	@echo 'make test           build, then run the fast tests'
 	@echo 'make build          the program: build/cudacards'
+	@echo 'make install        the program and its documents under PREFIX ($(PREFIX))'
 	@echo 'make test-long      the tests that take long'
 	@echo 'make test-mutation  plant mistakes in the kernels and count which the tests notice'
 	@echo 'make kernel-table   every kernel: what the emulator counted, registers and spills'
@@ -40,6 +44,9 @@ configure: deps
 
 build: configure
 	@cmake --build $(BUILD) --target cudacards -j $(JOBS)
+
+install: build
+	@cmake --install $(BUILD) --prefix $(PREFIX)
 
 train: build
 	@run=$$($(BUILD)/cudacards train $(if $(DATA),"$(DATA)") --arch $(ARCH) $(ARGS)) && \

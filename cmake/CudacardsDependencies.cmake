@@ -9,6 +9,7 @@ find_package(dnnl REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
+find_package(PNG REQUIRED)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 find_package(OpenCVModules REQUIRED)
 find_package(Protobuf QUIET)  # ONNX's files are protobuf messages, and its package doesn't look for it

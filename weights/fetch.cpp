@@ -63,9 +63,13 @@ class Download {
       throw Error(fmt::format("{} gives more than the {} bytes of {}: it is another file by now", entry_.url,
                               entry_.size, entry_.name));
     }
-    throw Error(
-        fmt::format("cannot fetch {}: {}; {} of {} bytes are kept in {}, and the next attempt goes on from there",
-                    entry_.url, reason(code), have_, entry_.size, part_.string()));
+    const std::string what = fmt::format("cannot fetch {}: {}", entry_.url, reason(code));
+    if (have_ == 0) {
+      fs::remove(part_, none_yet);
+      throw Error(what);
+    }
+    throw Error(fmt::format("{}; {} of {} bytes are kept in {}, and the next attempt goes on from there", what, have_,
+                            entry_.size, part_.string()));
   }
 
  private:

@@ -14,6 +14,7 @@ using Action = std::function<int()>;
 void add_train(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
+void add_find(CLI::App& app, Action& action);
 void add_runs(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 void add_summary(CLI::App& app, Action& action);

@@ -1,4 +1,4 @@
-// cudacards data check|stats|make: look at a folder of pictures, or draw one.
+// cudacards data: look at a folder of pictures, or draw one. check and make.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,31 +7,18 @@
 #include <filesystem>
 #include <memory>
 
-#include "host/cli/commands.h"
+#include "host/cli/data_commands.h"
 #include "host/cli/options.h"
 #include "host/cli/stop.h"
 #include "host/data/check.h"
 #include "host/data/deck/deck.h"
-#include "host/data/stats.h"
-#include "host/report/bar_chart_svg.h"
+#include "host/data/deck/scene_folder.h"
 #include "host/report/progress.h"
-#include "host/report/table.h"
 #include "host/runtime/log.h"
 #include "host/runtime/threads.h"
-#include "host/train/run_folder.h"
 
 namespace cudacards::cli {
 namespace {
-
-struct DataFolder {
-  std::string root;
-  int threads = 0;
-};
-
-void add_folder(CLI::App& command, DataFolder& folder) {
-  command.add_option("DIR", folder.root, "A folder with train/, valid/ and test/, or of class folders")->required();
-  add_threads(command, folder.threads);
-}
 
 // ---- check
 
@@ -45,7 +32,7 @@ void print_duplicates(const std::vector<Duplicates>& groups) {
   if (groups.empty()) return;
   fmt::print("The same picture more than once: {}\n", groups.size());
   for (const Duplicates& group : groups)
-    fmt::print("  {}\n    {}\n", meaning_of(group), fmt::join(group.paths, "\n    "));
+    fmt::print("  {}\n    {}\n", meaning_of(group), fmt::join(group.paths(), "\n    "));
 }
 
 void print_mismatches(const std::vector<ClassMismatch>& mismatches) {
@@ -70,65 +57,28 @@ int run_check(const DataFolder& folder) {
   return check.passes() ? 0 : 1;
 }
 
-// ---- stats
-
-struct StatsCommand {
-  DataFolder folder;
-  std::string svg;
-};
-
-void print_stats(const DatasetStats& stats) {
-  std::vector<Column> columns = {{"Class"}};
-  for (const SplitStats& split : stats.splits) columns.push_back({split.name, Align::kRight});
-  Table table(columns);
-  for (std::size_t i = 0; i < stats.classes.size(); ++i) {
-    std::vector<std::string> row = {stats.classes[i]};
-    for (const SplitStats& split : stats.splits) row.push_back(fmt::format("{}", split.counts[i]));
-    table.add(std::move(row));
-  }
-  fmt::print("{}", table.to_string());
-  for (const SplitStats& split : stats.splits) {
-    fmt::print("{}: {} pictures, {} to {} a class, {:.1f} on average\n", split.name, split.total, split.smallest,
-               split.largest, split.mean);
-  }
-  constexpr std::size_t kShown = 5;
-  for (std::size_t i = 0; i < std::min(stats.sizes.size(), kShown); ++i) {
-    const auto& [size, count] = stats.sizes[i];
-    fmt::print("{} x {} pixels: {} pictures\n", size.width, size.height, count);
-  }
-  if (stats.sizes.size() > kShown) fmt::print("and {} other sizes\n", stats.sizes.size() - kShown);
-  if (stats.unreadable > 0) fmt::print("unreadable: {} (cudacards data check names them)\n", stats.unreadable);
-}
-
-std::string draw_stats(const DatasetStats& stats, const std::string& root) {
-  BarChart chart{.title = "Pictures a class", .subtitle = root};
-  for (const SplitStats& split : stats.splits) chart.series.push_back(split.name);
-  for (std::size_t i = 0; i < stats.classes.size(); ++i) {
-    BarChart::Row row{.label = stats.classes[i], .values = {}};
-    for (const SplitStats& split : stats.splits) row.values.push_back(static_cast<double>(split.counts[i]));
-    chart.rows.push_back(std::move(row));
-  }
-  return bar_chart_svg(chart);
-}
-
-int run_stats(const StatsCommand& command) {
-  set_threads(command.folder.threads);
-  const DatasetStats stats = dataset_stats(scan_dataset({.root = command.folder.root}));
-  print_stats(stats);
-  if (!command.svg.empty()) write_text_file(command.svg, draw_stats(stats, command.folder.root));
-  return 0;
-}
-
 // ---- make
 
 struct MakeCommand {
   std::string folder;
   DeckOptions deck;
+  int scenes = 0;  // instead of a deck
   int threads = 0;
 };
 
+int run_make_scenes(const MakeCommand& command) {
+  Progress progress(/*quiet=*/false);
+  const std::atomic<int>& stop_signal = stop_on_signals();
+  make_scenes(command.folder, {.scenes = command.scenes, .seed = command.deck.seed},
+              counting("drawing scenes", progress, &stop_signal));
+  log_note(fmt::format("drew {} scenes; labels.csv says what is on them", command.scenes));
+  fmt::print("{}\n", command.folder);
+  return 0;
+}
+
 int run_make(const MakeCommand& command) {
   set_threads(command.threads);
+  if (command.scenes > 0) return run_make_scenes(command);
   Progress progress(/*quiet=*/false);
   const std::atomic<int>& stop_signal = stop_on_signals();
   make_deck(command.folder, command.deck, counting("drawing cards", progress, &stop_signal));
@@ -147,41 +97,48 @@ void add_check(CLI::App& data, Action& action) {
   command.callback([folder, &action] { action = [folder] { return run_check(*folder); }; });
 }
 
-void add_stats(CLI::App& data, Action& action) {
-  auto stats = std::make_shared<StatsCommand>();
-  CLI::App& command = *data.add_subcommand("stats", "Count pictures a class");
-  add_folder(command, stats->folder);
-  command.add_option("--svg", stats->svg, "Draw a bar chart into this file too")
-      ->type_name("FILE")
-      ->default_str("none");
-  command.callback([stats, &action] { action = [stats] { return run_stats(*stats); }; });
-}
-
 void add_make(CLI::App& data, Action& action) {
   auto make = std::make_shared<MakeCommand>();
   CLI::App& command = *data.add_subcommand("make", "Draw a deck: pictures of all 53 cards, for training without data");
   command.add_option("DIR", make->folder, "The folder to make")->required();
+  CLI::Option* per_class = command
+                               .add_option("--per-class", make->deck.per_class,
+                                           "Pictures a class in train; a fifth of it in valid and in test")
+                               ->type_name("N")
+                               ->check(CLI::Range(1, 100'000))
+                               ->capture_default_str();
+  command.add_option("--seed", make->deck.seed, "Another seed, other pictures")->type_name("S")->capture_default_str();
+  CLI::Option* size = command.add_option("--size", make->deck.size, "Pictures of N x N")
+                          ->type_name("N")
+                          ->check(CLI::Range(32, 1024))
+                          ->capture_default_str();
   command
-      .add_option("--per-class", make->deck.per_class, "Pictures a class in train; a fifth of it in valid and in test")
+      .add_option("--scenes", make->scenes,
+                  "Instead of a deck, N photos of 1 to 9 cards on a table, and labels.csv with what is on them")
       ->type_name("N")
       ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  command.add_option("--seed", make->deck.seed, "Another seed, other pictures")->type_name("S")->capture_default_str();
-  command.add_option("--size", make->deck.size, "Pictures of N x N")
-      ->type_name("N")
-      ->check(CLI::Range(32, 1024))
-      ->capture_default_str();
+      ->default_str("a deck")
+      ->excludes(per_class)
+      ->excludes(size);
   add_threads(command, make->threads);
   command.callback([make, &action] { action = [make] { return run_make(*make); }; });
 }
 
 }  // namespace
 
+void add_folder(CLI::App& command, DataFolder& folder) {
+  command.add_option("DIR", folder.root, "A folder with train/, valid/ and test/, or of class folders")->required();
+  add_threads(command, folder.threads);
+}
+
 void add_data(CLI::App& app, Action& action) {
   CLI::App& data = *app.add_subcommand("data", "Look at a folder of pictures, or draw one");
   data.require_subcommand(1);
   add_check(data, action);
-  add_stats(data, action);
+  add_data_audit(data, action);
+  add_data_duplicates(data, action);
+  add_data_show(data, action);
+  add_data_stats(data, action);
   add_make(data, action);
 }
 

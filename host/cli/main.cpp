@@ -13,6 +13,7 @@
 #include "host/cli/commands.h"
 #include "host/cli/usage.h"
 #include "host/runtime/error.h"
+#include "host/runtime/terminal.h"
 
 namespace cudacards::cli {
 namespace {
@@ -22,7 +23,7 @@ constexpr int kAskedWrongly = 2;
 
 int fail(const std::string& line, int exit_code) {
   std::fflush(stdout);
-  fmt::print(stderr, "cudacards: {}\n", line);
+  print_line(coloured("cudacards: ", Colour::kRed) + line);
   return exit_code;
 }
 
@@ -43,6 +44,7 @@ int run(int argc, char** argv) {
   add_train(app, action);
   add_eval(app, action);
   add_predict(app, action);
+  add_find(app, action);
   add_runs(app, action);
   add_report(app, action);
   add_summary(app, action);

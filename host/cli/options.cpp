@@ -2,7 +2,9 @@
 
 #include <filesystem>
 
+#include "host/data/files.h"
 #include "host/runtime/device_choice.h"
+#include "host/runtime/error.h"
 #include "host/runtime/log.h"
 #include "host/runtime/threads.h"
 #include "host/train/presets.h"
@@ -10,6 +12,15 @@
 namespace cudacards::cli {
 std::string checkpoint_in(const std::string& path) {
   return std::filesystem::is_directory(path) ? (std::filesystem::path(path) / "best.safetensors").string() : path;
+}
+
+std::string read_config_file(const std::string& path) {
+  try {
+    const std::vector<std::uint8_t> bytes = read_file(path);
+    return {bytes.begin(), bytes.end()};
+  } catch (const Error& error) {
+    throw UsageError(fmt::format("cannot read the configuration {}: {}", path, error.what()));
+  }
 }
 
 std::string widths_of_models() { return fmt::format("{}", fmt::join(mobilenet_widths(), ", ")); }
@@ -69,8 +80,11 @@ void add_tune(CLI::App& command, Tune& tune) {
   add_tune_flags(command, [&tune](Tune value) { tune = value; });
 }
 
-void add_inference(CLI::App& command, InferenceOptions& options) {
-  command.add_option("CKPT", options.checkpoint, "A checkpoint (best.safetensors), or a run's folder")->required();
+void add_inference(CLI::App& command, InferenceOptions& options, const std::string& checkpoint) {
+  CLI::Option* option =
+      command.add_option(checkpoint, options.checkpoint, "A checkpoint (best.safetensors), or a run's folder")
+          ->required();
+  if (checkpoint.starts_with("-")) option->type_name("CKPT");
   command.add_option("--batch", options.model.batch, "Pictures at a time")
       ->type_name("N")
       ->check(CLI::Range(1, 65536))

@@ -31,13 +31,15 @@ struct InferenceOptions {
   ModelOptions model;
 };
 
-/// CKPT, --batch, --precision, --device, --impl, --tune, --threads.
-void add_inference(CLI::App& command, InferenceOptions& options);
+/// The checkpoint (CKPT, or an option's name), --batch, --precision, --device, --impl, --tune, --threads.
+void add_inference(CLI::App& command, InferenceOptions& options, const std::string& checkpoint = "CKPT");
 /// Sets the threads, chooses the device, reads the checkpoint.
 Model load_model(const InferenceOptions& options);
 
 /// "0.35, 0.5, ...": for the help of --width.
 std::string widths_of_models();
+/// The text of a --config file. Throws UsageError.
+std::string read_config_file(const std::string& path);
 /// A run's folder stands for its best checkpoint.
 std::string checkpoint_in(const std::string& path);
 

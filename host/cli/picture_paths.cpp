@@ -84,7 +84,8 @@ std::vector<std::string> split(const std::string& text, char separator) {
 void add_file_or_folder(const std::string& path, std::vector<PicturePath>& result) {
   std::error_code error;
   if (fs::is_directory(path, error)) {
-    for (const std::string& picture : pictures_below(path)) result.push_back({picture, printable(picture)});
+    for (const std::string& picture : pictures_below(path))
+      result.push_back({picture, printable(picture), /*named=*/false});
   } else {
     result.push_back({path, printable(path)});
   }

@@ -9,6 +9,7 @@ namespace cudacards::cli {
 struct PicturePath {
   std::string path;   // to open
   std::string shown;  // to print
+  bool named = true;  // rather than met in a folder
 };
 
 /// A file stands for itself, a folder for all pictures below it (by name, sorted, hidden ones left out), "-" for

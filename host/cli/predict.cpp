@@ -3,13 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 
 #include "host/cli/commands.h"
 #include "host/cli/options.h"
 #include "host/cli/picture_paths.h"
+#include "host/data/caption.h"
+#include "host/data/files.h"
+#include "host/data/image_decode.h"
+#include "host/data/picture_folder.h"
 #include "host/runtime/log.h"
 #include "host/train/predict.h"
 
@@ -21,6 +27,7 @@ struct PredictCommand {
   std::vector<std::string> paths;
   int top = 3;
   bool json = false, csv = false;
+  std::string draw;
 };
 
 std::string json_line(const Prediction& p) {
@@ -59,8 +66,33 @@ std::string text_line(const Prediction& p) {
   return p.top.size() > 1 ? line + ")" : line;
 }
 
+/// The class that a picture's folder names; empty where it names none.
+std::string class_of_folder(const std::string& path, const std::vector<std::string>& classes) {
+  const std::string folder = std::filesystem::path(path).parent_path().filename().string();
+  return std::find(classes.begin(), classes.end(), folder) == classes.end() ? "" : folder;
+}
+
+/// The names with their probabilities, and what the folder says where it is another.
+std::vector<CaptionLine> caption_of(const Prediction& p, const std::string& true_class) {
+  std::vector<CaptionLine> lines;
+  for (const Guess& guess : p.top) lines.push_back({fmt::format("{} {:.1f} %", guess.label, 100 * guess.probability)});
+  if (!true_class.empty()) {
+    const bool right = true_class == p.top[0].label;
+    lines[0].tone = right ? Tone::kRight : Tone::kWrong;
+    if (!right) lines.push_back({"folder: " + true_class});
+  }
+  return lines;
+}
+
+void draw_prediction(const Prediction& p, const PicturePath& picture, const std::vector<std::string>& classes,
+                     const PictureFolder& folder) {
+  const Image image = decode_image(read_file(picture.path));
+  folder.add(picture.shown, with_caption(image, caption_of(p, class_of_folder(picture.path, classes))));
+}
+
 /// Predicts a slice of the pictures and prints it; returns how many could not be read.
-std::size_t predict_and_print(Model& model, const PredictCommand& command, std::span<const PicturePath> pictures) {
+std::size_t predict_and_print(Model& model, const PredictCommand& command, const std::optional<PictureFolder>& drawings,
+                              std::span<const PicturePath> pictures) {
   std::vector<std::string> paths;
   for (const PicturePath& picture : pictures) paths.push_back(picture.path);
   std::vector<Prediction> predictions = predict(model, paths, command.top);
@@ -74,12 +106,15 @@ std::size_t predict_and_print(Model& model, const PredictCommand& command, std::
       continue;
     }
     fmt::print("{}\n", command.json ? json_line(p) : command.csv ? csv_line(p) : text_line(p));
+    if (drawings) draw_prediction(p, pictures[i], model.classes(), *drawings);
   }
   return unreadable;
 }
 
 int run(const PredictCommand& command) {
   const std::vector<PicturePath> pictures = expand(command.paths);
+  std::optional<PictureFolder> drawings;
+  if (!command.draw.empty()) drawings.emplace(command.draw);
   Model model = load_model(command.inference);
   if (command.csv)
     fmt::print("{}\n", csv_header(std::min(static_cast<std::size_t>(command.top), model.classes().size())));
@@ -88,7 +123,7 @@ int run(const PredictCommand& command) {
   std::size_t unreadable = 0;
   for (std::size_t begin = 0; begin < pictures.size(); begin += slice) {
     const std::size_t count = std::min(slice, pictures.size() - begin);
-    unreadable += predict_and_print(model, command, std::span(pictures).subspan(begin, count));
+    unreadable += predict_and_print(model, command, drawings, std::span(pictures).subspan(begin, count));
   }
   return unreadable == 0 ? 0 : 1;
 }
@@ -109,6 +144,11 @@ void add_predict(CLI::App& app, Action& action) {
       ->capture_default_str();
   CLI::Option* json = command.add_flag("--json", predict->json, "A JSON object a line");
   command.add_flag("--csv", predict->csv, "CSV with a header")->excludes(json);
+  command
+      .add_option("--draw", predict->draw,
+                  "Write each picture with its names into this folder, as JPEG; no file there is overwritten")
+      ->type_name("DIR")
+      ->default_str("none");
   command.footer("A file that is no picture is named on standard error, and the exit code is 1.");
   command.callback([predict, &action] { action = [predict] { return run(*predict); }; });
 }

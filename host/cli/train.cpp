@@ -5,16 +5,17 @@
 #include <algorithm>
 #include <cctype>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
 #include "host/cli/commands.h"
 #include "host/cli/options.h"
 #include "host/cli/stop.h"
-#include "host/data/files.h"
 #include "host/runtime/device_choice.h"
 #include "host/runtime/error.h"
 #include "host/runtime/log.h"
+#include "host/train/event_stream.h"
 #include "host/train/presets.h"
 #include "host/train/run_report.h"
 #include "host/train/trainer.h"
@@ -29,7 +30,7 @@ struct TrainCommand {
   std::vector<Change> changes;        // what the options say, in the order of the line
   std::vector<std::string> settings;  // --set
   std::string config_file, device = "auto", resume;
-  bool quiet = false;
+  bool quiet = false, json = false;
   CLI::App* command = nullptr;
 };
 
@@ -53,15 +54,6 @@ CLI::Option* add_word_field(TrainCommand& train, const std::string& name, Enum R
              [&train, field](Enum value) { train.changes.emplace_back([=](RunConfig& c) { c.*field = value; }); },
              description)
       ->default_str(default_text);
-}
-
-std::string read_config_file(const std::string& path) {
-  try {
-    const std::vector<std::uint8_t> bytes = read_file(path);
-    return {bytes.begin(), bytes.end()};
-  } catch (const Error& error) {
-    throw UsageError(fmt::format("cannot read the configuration {}: {}", path, error.what()));
-  }
 }
 
 /// A word needs no quotes on the command line: optimizer.kind=sgd means optimizer.kind = "sgd".
@@ -107,7 +99,9 @@ TrainOptions effective_options(const TrainCommand& train) {
 /// A resumed run continues as it began: options that would be passed over in silence are refused.
 void refuse_changes_of_a_resumed_run(const TrainCommand& train) {
   for (const CLI::Option* option : train.command->get_options()) {
-    if (option->count() == 0 || option->check_name("--resume") || option->check_name("--quiet")) continue;
+    if (option->count() == 0 || option->check_name("--resume") || option->check_name("--quiet") ||
+        option->check_name("--json"))
+      continue;
     throw UsageError(fmt::format("--resume continues a run as it began; leave out {}", option->get_name()));
   }
 }
@@ -119,8 +113,8 @@ void tell_best(const TrainResult& result) {
                        best->val_accuracy, best->val_loss, best->epoch, result.run));
 }
 
-/// A page that cannot be made is no reason to call a good run failed.
-void write_report(const TrainResult& result, const TrainOptions& options) {
+/// The page's path. A page that cannot be made is no reason to call a good run failed: then it is empty.
+std::string write_report(const TrainResult& result, const TrainOptions& options) {
   try {
     const DeviceKind kind = result.device;
     RunReportOptions how{.device = kind == DeviceKind::kCuda ? choose_device(fmt::format("cuda:{}", options.gpu))
@@ -128,12 +122,15 @@ void write_report(const TrainResult& result, const TrainOptions& options) {
     how.measure = kind != DeviceKind::kEmulated;
     const std::string page = write_run_report(result.run, how);
     if (!options.quiet) log_note("report: " + page);
+    return page;
   } catch (const Error& error) {
     log_warning(fmt::format("no report was written: {}", error.what()));
+    return "";
   }
 }
 
-int run(const TrainCommand& train) {
+/// `events` is null where nobody wants them.
+int run_training(const TrainCommand& train, EventStream* events) {
   TrainOptions options;
   if (train.resume.empty()) {
     options = effective_options(train);
@@ -142,16 +139,55 @@ int run(const TrainCommand& train) {
     options.resume = train.resume;
   }
   options.quiet = train.quiet;
+  if (events != nullptr) options.listeners = events->listeners();
   const std::atomic<int>& stop_signal = stop_on_signals();
   options.stop_requested = &stop_signal;
   const TrainResult result = cudacards::train(options);
   if (!train.quiet) tell_best(result);
   if (result.stopped)
     log_note(fmt::format("stopped and saved; continue with: cudacards train --resume {}", result.run));
-  if (!result.stopped) write_report(result, options);
-  fmt::print("{}\n", result.run);
+  const std::string report = result.stopped ? "" : write_report(result, options);
+  if (events == nullptr) {
+    fmt::print("{}\n", result.run);
+  } else if (result.stopped) {
+    events->stopped(result, stop_signal);
+  } else {
+    events->finished(result, report);
+  }
   return result.stopped ? 128 + stop_signal : 0;
 }
+
+/// Puts back at its end whoever listened before.
+class RestoredSink {
+ public:
+  explicit RestoredSink(LogSink before) : before_(std::move(before)) {}
+  ~RestoredSink() { set_log_sink(std::move(before_)); }
+  RestoredSink(const RestoredSink&) = delete;
+  RestoredSink& operator=(const RestoredSink&) = delete;
+
+ private:
+  LogSink before_;
+};
+
+/// Standard output carries events and nothing else; what people read goes to standard error as always.
+int run_with_events(const TrainCommand& train) {
+  EventStream events(stdout);
+  const RestoredSink sink(set_log_sink([&events](LogLevel level, const std::string& line) {
+    if (level == LogLevel::kWarning) events.warning(line);
+    log_to_standard_error(level, line);
+  }));
+  try {
+    return run_training(train, &events);
+  } catch (const Error& error) {
+    events.error(error.what(), error.exit_code());
+    throw;
+  } catch (const std::bad_alloc&) {
+    events.error("out of memory", 1);
+    throw;
+  }
+}
+
+int run(const TrainCommand& train) { return train.json ? run_with_events(train) : run_training(train, nullptr); }
 
 std::string names_of_models() {
   std::string names;
@@ -243,6 +279,7 @@ void add_machine_options(TrainCommand& train) {
   add_field(train, "--threads", &RunConfig::threads, "CPU threads, part of the run's identity; 0: one a core", "0",
             "N");
   train.command->add_flag("--quiet", train.quiet, "No progress, no notes");
+  train.command->add_flag("--json", train.json, "Events on standard output, a JSON object a line, as they come");
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <string_view>
 #include <utility>
 
 #include "host/data/files.h"
@@ -14,30 +13,19 @@
 namespace cudacards {
 namespace {
 
-/// A file: where it stands and what is in it. The names belong to the scan or the data set.
 struct Finding {
-  std::string_view path, split, class_name;
+  ScannedFile file;
   Sha256 digest{};
   std::string reason = {};  // empty: decodes
 };
 
-std::vector<Finding> list_files(const FolderScan& scan) {
-  std::vector<Finding> files;
-  for (const SplitFolder& split : scan.splits) {
-    for (const ClassFolder& folder : split.classes) {
-      for (const std::string& path : folder.files) files.push_back({path, split.name, folder.name});
-    }
-  }
-  return files;
-}
-
-void look_at(Finding& file) {
+void look_at(Finding& finding) {
   try {
-    const std::vector<std::uint8_t> bytes = read_file(std::string(file.path));
-    file.digest = sha256(bytes);
+    const std::vector<std::uint8_t> bytes = read_file(finding.file.path);
+    finding.digest = sha256(bytes);
     decode_image(bytes);
   } catch (const Error& error) {
-    file.reason = error.what();
+    finding.reason = error.what();
   }
 }
 
@@ -50,14 +38,15 @@ std::vector<Duplicates> group_equal(const std::vector<Finding>& files) {
   for (const auto& [digest, group] : by_digest) {
     if (group.size() < 2) continue;
     Duplicates duplicates;
-    for (const Finding* file : group) {
-      duplicates.paths.push_back(printable(file->path));
-      duplicates.across_labels |= file->class_name != group.front()->class_name;
-      duplicates.across_splits |= file->split != group.front()->split;
+    for (const Finding* finding : group) {
+      duplicates.files.push_back(finding->file);
+      duplicates.across_labels |= finding->file.class_name != group.front()->file.class_name;
+      duplicates.across_splits |= finding->file.split != group.front()->file.split;
     }
     result.push_back(std::move(duplicates));
   }
-  std::sort(result.begin(), result.end(), [](const Duplicates& a, const Duplicates& b) { return a.paths < b.paths; });
+  std::sort(result.begin(), result.end(),
+            [](const Duplicates& a, const Duplicates& b) { return a.paths() < b.paths(); });
   return result;
 }
 
@@ -85,13 +74,33 @@ const char* meaning_of(const Duplicates& duplicates) {
   return "inside one class";
 }
 
+std::vector<std::string> Duplicates::paths() const {
+  std::vector<std::string> texts;
+  for (const ScannedFile& file : files) texts.push_back(printable(file.path));
+  return texts;
+}
+
+std::vector<Duplicates> find_identical(std::vector<ScannedFile> files) {
+  std::vector<Finding> findings;
+  for (ScannedFile& file : files) findings.push_back({std::move(file)});
+  parallel_items(static_cast<std::int64_t>(findings.size()), {}, [&](std::int64_t i) {
+    Finding& finding = findings[static_cast<std::size_t>(i)];
+    try {
+      finding.digest = sha256(read_file(finding.file.path));
+    } catch (const Error& error) {
+      finding.reason = error.what();
+    }
+  });
+  return group_equal(findings);
+}
+
 std::vector<Duplicates> find_duplicates(const Pictures& train, const Pictures& valid,
                                         const std::vector<std::string>& classes) {
   std::vector<Finding> files;
   for (const auto& [split, pictures] : {std::pair("train", &train), std::pair("valid", &valid)}) {
     for (std::int64_t i = 0; i < pictures->size(); ++i) {
       const std::string& class_name = classes[static_cast<std::size_t>(pictures->label(i))];
-      files.push_back({pictures->sample(i).path, split, class_name, pictures->digest(i)});
+      files.push_back({{pictures->sample(i).path, split, class_name}, pictures->digest(i)});
     }
   }
   return group_equal(files);
@@ -105,7 +114,8 @@ bool DatasetCheck::passes() const {
 
 DatasetCheck check_dataset(const DatasetOptions& options) {
   FolderScan scan = scan_folders(options);
-  std::vector<Finding> files = list_files(scan);
+  std::vector<Finding> files;
+  for (ScannedFile& file : files_of(scan)) files.push_back({std::move(file)});
   parallel_ranges(static_cast<std::int64_t>(files.size()), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) look_at(files[static_cast<std::size_t>(i)]);
   });
@@ -117,12 +127,12 @@ DatasetCheck check_dataset(const DatasetOptions& options) {
     for (const ClassFolder& folder : scan.splits.front().classes) check.classes.push_back(folder.name);
   }
   for (const Finding& file : files) {
-    if (!file.reason.empty()) check.bad.push_back({printable(file.path), file.reason});
+    if (!file.reason.empty()) check.bad.push_back({printable(file.file.path), file.reason});
   }
   for (const SplitFolder& split : scan.splits) {
     for (const ClassFolder& folder : split.classes) {
       const bool has_picture = std::any_of(files.begin(), files.end(), [&](const Finding& f) {
-        return f.split == split.name && f.class_name == folder.name && f.reason.empty();
+        return f.file.split == split.name && f.file.class_name == folder.name && f.reason.empty();
       });
       if (!has_picture) check.empty_classes.push_back(printable(folder.path));
     }

@@ -7,18 +7,24 @@
 #include <vector>
 
 #include "host/data/dataset.h"
+#include "host/data/folder_scan.h"
 
 namespace cudacards {
 
 /// Files with the same bytes.
 struct Duplicates {
-  std::vector<std::string> paths;  // in the order of the scan, two or more
+  std::vector<ScannedFile> files;  // in the order of the scan, two or more
   bool across_labels = false;      // one picture under two class names: at least one label is wrong
   bool across_splits = false;      // one picture in two splits: valid or test measures what was trained on
+
+  std::vector<std::string> paths() const;  // printable
 };
 
 /// "under different classes: one label is wrong".
 const char* meaning_of(const Duplicates& duplicates);
+
+/// Reads the files in parallel; those that cannot be read are passed over.
+std::vector<Duplicates> find_identical(std::vector<ScannedFile> files);
 
 /// Among decoded pictures, by the bytes of their files. Opens none of them again.
 std::vector<Duplicates> find_duplicates(const Pictures& train, const Pictures& valid,
@@ -40,7 +46,7 @@ struct DatasetCheck {
   std::vector<BadFile> skipped;            // not pictures by their name or kind
   std::vector<std::string> empty_classes;  // folders without a picture that decodes
   std::vector<ClassMismatch> mismatches;
-  std::vector<Duplicates> duplicates;  // by their first path
+  std::vector<Duplicates> duplicates;  // by their paths
 
   /// False where a person has to act: bad files, empty or unknown classes. Duplicates and what was skipped are
   /// warnings.

@@ -107,6 +107,11 @@ void check_bad_files(const std::vector<BadFile>& bad, const std::vector<Sample>&
 
 }  // namespace
 
+const std::vector<Sample>& samples_of(const Dataset& dataset, const std::string& split) {
+  CUDACARDS_CHECK(split == "train" || split == "valid" || split == "test");
+  return split == "train" ? dataset.train : split == "test" ? dataset.test : dataset.valid;
+}
+
 Dataset scan_dataset(const DatasetOptions& options) {
   FolderScan scan = scan_folders(options);
   Dataset set;

@@ -43,6 +43,9 @@ struct Dataset {
   std::string valid_source;      // "valid", or "10 % of train, by a hash of the name"
 };
 
+/// "train", "valid" or "test".
+const std::vector<Sample>& samples_of(const Dataset& dataset, const std::string& split);
+
 /// Lists files; opens none. Throws Error where folders, class names or splits do not fit together.
 Dataset scan_dataset(const DatasetOptions& options);
 

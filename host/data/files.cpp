@@ -71,4 +71,11 @@ std::string printable(std::string_view name) {
   return text;
 }
 
+std::string printable_below(std::string_view path, std::string_view root) {
+  while (root.ends_with('/')) root.remove_suffix(1);
+  const bool is_below =
+      !root.empty() && path.size() > root.size() && path.starts_with(root) && path[root.size()] == '/';
+  return printable(is_below ? path.substr(root.size() + 1) : path);
+}
+
 }  // namespace cudacards

@@ -18,4 +18,7 @@ std::vector<std::uint8_t> read_file(const std::string& path);
 /// The name as it can go to a terminal, a log or JSON: control characters and bytes that are not UTF-8 as \xNN.
 std::string printable(std::string_view name);
 
+/// printable(), without the folder `root` where the path is in it: what the reader has been told once.
+std::string printable_below(std::string_view path, std::string_view root);
+
 }  // namespace cudacards

@@ -194,6 +194,16 @@ const SplitFolder* FolderScan::find(const std::string& split_name) const {
   return at == splits.end() ? nullptr : &*at;
 }
 
+std::vector<ScannedFile> files_of(const FolderScan& scan) {
+  std::vector<ScannedFile> files;
+  for (const SplitFolder& split : scan.splits) {
+    for (const ClassFolder& folder : split.classes) {
+      for (const std::string& path : folder.files) files.push_back({path, split.name, folder.name});
+    }
+  }
+  return files;
+}
+
 FolderScan scan_folders(const DatasetOptions& options) { return Scanner().scan(options); }
 
 }  // namespace cudacards

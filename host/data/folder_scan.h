@@ -27,6 +27,14 @@ struct FolderScan {
   const SplitFolder* find(const std::string& split_name) const;
 };
 
+/// A file that could be a picture, and where it stands.
+struct ScannedFile {
+  std::string path, split, class_name;
+};
+
+/// In the order of the scan.
+std::vector<ScannedFile> files_of(const FolderScan& scan);
+
 /// "king.JPG": by the ending of the name, also of formats that this program can't decode.
 bool has_picture_extension(const std::string& name);
 

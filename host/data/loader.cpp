@@ -11,8 +11,8 @@
 #include <thread>
 #include <utility>
 
+#include "host/data/shuffle.h"
 #include "host/runtime/error.h"
-#include "kernels/base/philox.h"
 
 namespace cudacards {
 namespace {
@@ -22,18 +22,6 @@ struct Ticket {
   std::int64_t epoch = 0, index = 0;
   bool operator==(const Ticket&) const = default;
 };
-
-/// Fisher-Yates with the random number of (epoch, position): the order of an epoch needs no history.
-void shuffle(std::vector<std::int64_t>& order, std::uint64_t seed, std::int64_t epoch) {
-  for (std::size_t i = order.size(); i > 1; --i) {
-    const Random4 random =
-        random4(seed, RandomPurpose::kShuffle, static_cast<std::uint64_t>(epoch), static_cast<std::uint32_t>(i - 1), 0);
-    // The upper half of a 32 x 32-bit product: an index below i whose bias, i / 2^32, is far below what a run could
-    // show.
-    const std::uint64_t j = (static_cast<std::uint64_t>(random.v[0]) * i) >> 32;
-    std::swap(order[i - 1], order[j]);
-  }
-}
 
 /// Reads a byte of every cache line, so that the step finds the pixels in the cache.
 unsigned touch(const std::uint8_t* pixels, std::size_t bytes) {
@@ -120,7 +108,7 @@ struct Loader::State {
       ordered_epoch.reset();
       order.resize(static_cast<std::size_t>(pictures.size()));
       std::iota(order.begin(), order.end(), std::int64_t{0});
-      if (options.shuffle) shuffle(order, options.seed, ticket.epoch);
+      if (options.shuffle) shuffle(order, options.seed, static_cast<std::uint64_t>(ticket.epoch));
       ordered_epoch = ticket.epoch;
     }
     const std::int64_t first = ticket.index * options.batch;

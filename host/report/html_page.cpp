@@ -25,6 +25,10 @@ p { margin: 6px 0 12px; max-width: 48em }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); gap: 12px }
 .charts > .chart { width: 100%; height: auto }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(116px, 1fr)); gap: 12px }
+.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); gap: 12px }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; align-content: start; background: var(--panel);
+        border-radius: 8px; padding: 10px; break-inside: avoid }
+.pair p { grid-column: 1 / -1; margin: 0 }
 .mistakes { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)) }
 figure { margin: 0; break-inside: avoid; font-size: 13px; line-height: 1.35 }
 figure img { width: 100%; height: auto; display: block; border-radius: 4px; margin-bottom: 4px }
@@ -38,12 +42,25 @@ th { color: var(--faint); font-weight: 500; white-space: nowrap }
 .facts td { overflow-wrap: anywhere }
 pre { background: var(--panel); border-radius: 8px; padding: 12px; overflow-x: auto; font-size: 13px }
 summary { cursor: pointer; color: var(--accent) }
+@page { margin: 14mm }
 @media print {
   body { max-width: none; padding: 0; font-size: 11px }
-  h2 { break-after: avoid }
-  tr, .figures, svg { break-inside: avoid }
+  h1 { font-size: 20px }
+  h2 { font-size: 15px; margin: 22px 0 8px }
+  h2, h2 + p { break-after: avoid }
+  tr, .figures, .chart { break-inside: avoid }
+  .figures { margin: 10px 0; gap: 8px }
+  .figures div { border: 1px solid var(--line); padding: 6px 10px; flex-basis: 110px }
+  .figures b { font-size: 18px }
+  .charts { grid-template-columns: 1fr 1fr; gap: 8px }
+  .pictures { grid-template-columns: repeat(6, 1fr); gap: 8px }
+  .pairs { grid-template-columns: repeat(3, 1fr); gap: 8px }
+  figure { font-size: 9px }
   .scroll { overflow: visible }
-  .scroll .chart { max-width: 100%; height: auto }
+  .scroll .chart { width: auto; height: auto; max-width: 100%; max-height: 185mm }
+  .long { columns: 2; column-gap: 18px; font-size: 8px }
+  .long th, .long td { padding: 2px 6px 2px 0; white-space: normal }
+  details { display: none }
 }
 </style>
 )";
@@ -73,6 +90,15 @@ std::string html_section(std::string_view title, const std::string& body) {
   return fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n{}</section>\n", anchor_of(title), escape_markup(title), body);
 }
 
+std::string html_key_figures(const std::vector<KeyFigure>& figures) {
+  std::string boxes;
+  for (const KeyFigure& figure : figures) {
+    boxes += fmt::format("<div>{}<b>{}</b><span class=\"faint\">{}</span></div>\n", escape_markup(figure.name),
+                         escape_markup(figure.value), escape_markup(figure.note));
+  }
+  return "<div class=\"figures\">\n" + boxes + "</div>\n";
+}
+
 std::string html_facts(const std::vector<Fact>& facts) {
   std::string rows;
   for (const Fact& fact : facts)
@@ -90,7 +116,9 @@ std::string html_table(const std::vector<std::string>& header, const std::vector
   };
   std::string text = "<table>\n<thead>" + line(header, "th") + "</thead>\n<tbody>\n";
   for (const auto& row : rows) text += line(row, "td");
-  return html_scroll(text + "</tbody>\n</table>\n");
+  text += "</tbody>\n</table>\n";
+  constexpr std::size_t kLong = 30;  // rows: on paper in two columns
+  return rows.size() > kLong ? "<div class=\"scroll long\">\n" + text + "</div>\n" : html_scroll(text);
 }
 
 std::string html_figure(const ReportPicture& picture, const std::string& words) {

@@ -15,6 +15,14 @@ std::string html_page(const std::string& title, const std::string& body);
 /// <section> with a heading, and an anchor made of it.
 std::string html_section(std::string_view title, const std::string& body);
 
+/// A figure that the page begins with.
+struct KeyFigure {
+  std::string name, value, note;  // text
+};
+
+/// Boxes side by side.
+std::string html_key_figures(const std::vector<KeyFigure>& figures);
+
 /// Names and values, two columns. Text.
 std::string html_facts(const std::vector<Fact>& facts);
 

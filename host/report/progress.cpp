@@ -1,23 +1,14 @@
 #include "host/report/progress.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "host/runtime/error.h"
+#include "host/runtime/terminal.h"
 
 namespace cudacards {
-namespace {
-
-std::size_t terminal_columns() {
-  winsize size{};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-}  // namespace
 
 std::string duration_text(double seconds) {
   const auto s = static_cast<long>(std::lround(std::max(0.0, seconds)));
@@ -33,47 +24,41 @@ WorkProgress counting(const char* what, Progress& progress, const std::atomic<in
   };
 }
 
-Progress::Progress(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(bool quiet) : quiet_(quiet) {}
 
-void Progress::clear_line() {
-  if (line_is_open_) std::fputs("\r\033[K", stderr);
-  line_is_open_ = false;
-}
+Progress::~Progress() { clear_status(); }
 
-void Progress::redraw(std::string line, bool is_last) {
-  if (quiet_ || !terminal_) return;
+void Progress::redraw(const std::string& line, Pace pace) {
+  if (quiet_ || !can_redraw()) return;
   const auto now = std::chrono::steady_clock::now();
-  if (!is_last && now - last_drawn_ < std::chrono::milliseconds(100)) return;
+  if (pace == Pace::kWhenDue && now - last_drawn_ < std::chrono::milliseconds(100)) return;
   last_drawn_ = now;
-  line.resize(std::min(line.size(), terminal_columns() - 1));  // a wrapped line could not be redrawn
-  std::fprintf(stderr, "\r\033[K%s", line.c_str());
-  std::fflush(stderr);
-  line_is_open_ = true;
+  draw_status(line);
 }
 
 void Progress::step(const StepProgress& p) {
   redraw(fmt::format("epoch {}/{}  step {}/{}  loss {:.4f}  accuracy {:.4f}  {:.0f} img/s  data {:.0f} %  left {}",
                      p.epoch, p.epochs, p.step, p.steps, p.loss, p.accuracy, p.images_per_second,
                      100 * p.data_wait_share, duration_text(p.seconds_left)),
-         p.step == p.steps);
+         p.step == p.steps ? Pace::kNow : Pace::kWhenDue);
 }
 
 void Progress::count(const char* what, std::int64_t done, std::int64_t all) {
-  redraw(fmt::format("{} {}/{}", what, done, all), done == all);
+  if (done == all) return clear_status();
+  redraw(fmt::format("{} {}/{}", what, done, all), Pace::kWhenDue);
 }
 
 void Progress::epoch(const EpochMetrics& m, std::int64_t epochs, bool is_best) {
   if (quiet_) return;
   note(fmt::format(
       "epoch {:>3}/{}  loss {:.4f}  accuracy {:.4f}  val_loss {:.4f}  val_accuracy {:.4f}{}  {:.0f} img/s  {}", m.epoch,
-      epochs, m.loss, m.accuracy, m.val_loss, m.val_accuracy, is_best ? " *" : "  ", m.images_per_second,
-      duration_text(m.seconds)));
+      epochs, m.loss, m.accuracy, m.val_loss, m.val_accuracy, is_best ? " " + coloured("*", Colour::kGreen) : "  ",
+      m.images_per_second, duration_text(m.seconds)));
 }
 
 void Progress::note(const std::string& line) {
   if (quiet_) return;
-  clear_line();
-  std::fprintf(stderr, "%s\n", line.c_str());
+  print_line(line);
 }
 
 }  // namespace cudacards

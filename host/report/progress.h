@@ -24,21 +24,20 @@ struct StepProgress {
 class Progress {
  public:
   explicit Progress(bool quiet);
-  ~Progress() { clear_line(); }  // what is said next starts a line
+  ~Progress();  // what is said next starts a line
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   void step(const StepProgress& progress);  // drawn at most ten times a second
   void epoch(const EpochMetrics& metrics, std::int64_t epochs, bool is_best);
-  /// Work that is not training: "drawing cards 120/2120".
+  /// Work that is not training: "drawing cards 120/2120". Gone when all is done.
   void count(const char* what, std::int64_t done, std::int64_t all);
   /// A line of its own, whatever is being redrawn.
   void note(const std::string& line);
 
  private:
-  void redraw(std::string line, bool is_last);
-  void clear_line();
-  const bool quiet_, terminal_;
-  bool line_is_open_ = false;
+  enum class Pace : std::uint8_t { kWhenDue, kNow };
+  void redraw(const std::string& line, Pace pace);
+  const bool quiet_;
   std::chrono::steady_clock::time_point last_drawn_{};
 };
 

@@ -41,20 +41,19 @@ LineChart::Series series_of(const RunReport& report, const std::string& label, d
 // ---- the page of one run
 
 std::string headline(const RunReport& report) {
-  std::string figures;
+  std::vector<KeyFigure> figures;
   for (const SplitResult& split : report.splits) {
-    figures +=
-        fmt::format("<div>{} accuracy<b>{}</b><span class=\"faint\">{} of {} pictures; 95 % interval {}</span></div>\n",
-                    split.name == "test" ? "Test" : "Validation", percent(split.accuracy()), split.confusion.correct(),
-                    split.confusion.total(), interval_text(split));
+    figures.push_back({split.name == "test" ? "Test accuracy" : "Validation accuracy", percent(split.accuracy()),
+                       fmt::format("{} of {} pictures; 95 % interval {}", split.confusion.correct(),
+                                   split.confusion.total(), interval_text(split))});
   }
   if (const EpochMetrics* best = report.best_epoch()) {
-    figures += fmt::format("<div>Best epoch<b>{}</b><span class=\"faint\">of {}, by validation accuracy</span></div>\n",
-                           best->epoch, report.epochs.size());
+    figures.push_back({"Best epoch", fmt::format("{}", best->epoch),
+                       fmt::format("of {}, by validation accuracy", report.epochs.size())});
   }
-  figures += fmt::format("<div>Training time<b>{}</b><span class=\"faint\">{} epochs</span></div>\n",
-                         duration_text(total_seconds(report.epochs)), report.epochs.size());
-  return fmt::format("<h1>{}</h1>\n<div class=\"figures\">\n{}</div>\n", escape_markup(report.name), figures);
+  figures.push_back(
+      {"Training time", duration_text(total_seconds(report.epochs)), fmt::format("{} epochs", report.epochs.size())});
+  return fmt::format("<h1>{}</h1>\n", escape_markup(report.name)) + html_key_figures(figures);
 }
 
 std::string notes(const RunReport& report) {

@@ -1,8 +1,9 @@
 #include "host/runtime/log.h"
 
-#include <cstdio>
 #include <mutex>
 #include <utility>
+
+#include "host/runtime/terminal.h"
 
 namespace cudacards {
 namespace {
@@ -19,11 +20,15 @@ void log(LogLevel level, const std::string& line) {
   if (const LogSink& sink = current_sink()) {
     sink(level, line);
   } else {
-    std::fprintf(stderr, "%s%s\n", level == LogLevel::kWarning ? "cudacards: warning: " : "", line.c_str());
+    log_to_standard_error(level, line);
   }
 }
 
 }  // namespace
+
+void log_to_standard_error(LogLevel level, const std::string& line) {
+  print_line(level == LogLevel::kWarning ? coloured("cudacards: warning: ", Colour::kYellow) + line : line);
+}
 
 void log_note(const std::string& line) { log(LogLevel::kNote, line); }
 void log_warning(const std::string& line) { log(LogLevel::kWarning, line); }

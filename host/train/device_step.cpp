@@ -160,9 +160,10 @@ class DeviceStepOfTraining final : public TrainingStep {
     next_staging_ = (next_staging_ + 1) % staging_.size();
     staging.sent->wait();
     std::byte* block = staging.block.data();
-    const InputLayout::Head head = {.clock = {config_.seed, number},
-                                    .optimizer = optimizer_clock(config_.optimizer, number, rate),
-                                    .rows = static_cast<std::int32_t>(batch.rows)};
+    const InputLayout::Head head = {
+        .clock = {config_.seed, number},
+        .optimizer = optimizer_clock(config_.optimizer, number, rate, average_decay_at(config_.ema_decay, number)),
+        .rows = static_cast<std::int32_t>(batch.rows)};
     std::memcpy(block, &head, sizeof head);
     std::memcpy(block + layout_.labels, batch.labels.data(), batch.labels.size() * sizeof(std::int32_t));
     std::memcpy(block + layout_.transforms, batch.transforms.data(), batch.transforms.size() * sizeof(ImageTransform));
@@ -214,10 +215,8 @@ class DeviceStepOfTraining final : public TrainingStep {
   // A step that would spoil the parameters is left out, and all behind it.
   void update() {
     const ProfilerRange range("optimizer");
-    const OptimizerProblem problem = {.options = config_.optimizer,
-                                      .elements = values_.parameters.size(),
-                                      .segments = segment_count_,
-                                      .average_decay = config_.ema_decay};
+    const OptimizerProblem problem = {
+        .options = config_.optimizer, .elements = values_.parameters.size(), .segments = segment_count_};
     const OptimizerArgs args = {.segments = segments_.as<OptimizerSegment>().data(),
                                 .clock = &head()->optimizer,
                                 .parameters = plan_.device_parameters().values(),

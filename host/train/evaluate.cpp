@@ -34,14 +34,14 @@ std::vector<Sample> all_of(const Dataset& dataset) {
 }
 
 /// Says so where the folders don't say by themselves which pictures these are.
-std::vector<Sample> samples_of(const Dataset& dataset, const std::string& split, const std::string& data) {
+std::vector<Sample> wanted_samples(const Dataset& dataset, const std::string& split, const std::string& data) {
   if (split.empty() && dataset.layout == DatasetLayout::kBare) {
     std::vector<Sample> all = all_of(dataset);
     log_note(fmt::format("{}: all {} pictures; --split valid takes only those that `train` holds out of this folder",
                          printable(data), all.size()));
     return all;
   }
-  const auto& samples = split == "train" ? dataset.train : split == "test" ? dataset.test : dataset.valid;
+  const std::vector<Sample>& samples = samples_of(dataset, split.empty() ? "valid" : split);
   if (samples.empty()) {
     throw Error(fmt::format("{}: has no split \"{}\"; {}", printable(data), split.empty() ? "valid" : split,
                             dataset.layout == DatasetLayout::kBare ? "leave out --split to take the whole folder"
@@ -103,7 +103,7 @@ EvalReport evaluate(Plan& plan, const Pictures& pictures, const std::vector<std:
 
 EvalReport evaluate(Model& model, const std::string& data, const std::string& split) {
   const Dataset dataset = scan_dataset({.root = data, .classes = model.classes()});
-  const std::vector<Sample> samples = samples_of(dataset, split, data);
+  const std::vector<Sample> samples = wanted_samples(dataset, split, data);
   const Pictures pictures = decode_pictures(samples, model.height(), model.width(), kBadLimit, model.classes());
   for (const BadFile& bad : pictures.bad()) log_warning(fmt::format("skipped {}: {}", bad.path, bad.reason));
   return evaluate(model.plan(), pictures, model.classes());

@@ -34,7 +34,7 @@ class HostStep final : public TrainingStep {
     }
     const ProfilerRange range("optimizer");
     optimizer_step(config_.optimizer, segments_, rate, number, values_.parameters.values(), plan_.gradients(),
-                   values_.moment1, values_.moment2, values_.average, config_.ema_decay);
+                   values_.moment1, values_.moment2, values_.average, average_decay_at(config_.ema_decay, number));
     values_.parameters.touch();
     sums_.loss_sum += loss.loss_sum;
     sums_.correct += loss.correct;

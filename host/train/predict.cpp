@@ -27,15 +27,29 @@ std::vector<Guess> best_guesses(const float* probabilities, const std::vector<st
 
 }  // namespace
 
+std::vector<float> class_probabilities(Model& model, std::span<const std::uint8_t* const> pictures) {
+  const auto batch = static_cast<std::size_t>(model.plan().options().batch);
+  const std::size_t classes = model.classes().size();
+  std::vector<float> probabilities(pictures.size() * classes);
+  std::vector<const std::uint8_t*> images(batch);
+  for (std::size_t first = 0; first < pictures.size(); first += batch) {
+    const std::size_t rows = std::min(batch, pictures.size() - first);
+    // A plan runs whole batches: the last is filled up with its last picture.
+    for (std::size_t i = 0; i < batch; ++i) images[i] = pictures[first + std::min(i, rows - 1)];
+    model.plan().forward(ImageBatch{images, {}}, Step{.training = false});
+    softmax_rows(model.plan().read_logits(), static_cast<std::int64_t>(rows), static_cast<std::int64_t>(classes),
+                 probabilities.data() + first * classes);
+  }
+  return probabilities;
+}
+
 std::vector<Prediction> predict(Model& model, const std::vector<std::string>& paths, int top) {
   const auto batch = static_cast<std::size_t>(model.plan().options().batch);
   const std::size_t picture_bytes =
       static_cast<std::size_t>(model.height()) * static_cast<std::size_t>(model.width()) * 3;
-  const auto classes = static_cast<std::int64_t>(model.classes().size());
   Buffer pixels(batch * picture_bytes, "a batch of pictures");
   std::vector<const std::uint8_t*> images(batch);
   for (std::size_t i = 0; i < batch; ++i) images[i] = pixels.as<std::uint8_t>().data() + i * picture_bytes;
-  std::vector<float> probabilities(batch * model.classes().size());
 
   std::vector<Prediction> predictions(paths.size());
   for (std::size_t first = 0; first < paths.size(); first += batch) {
@@ -52,8 +66,7 @@ std::vector<Prediction> predict(Model& model, const std::vector<std::string>& pa
         }
       }
     });
-    model.plan().forward(ImageBatch{images, {}}, Step{.training = false});
-    softmax_rows(model.plan().read_logits(), static_cast<std::int64_t>(rows), classes, probabilities.data());
+    const std::vector<float> probabilities = class_probabilities(model, std::span(images).first(rows));
     for (std::size_t i = 0; i < rows; ++i) {
       Prediction& prediction = predictions[first + i];
       if (prediction.error.empty()) {

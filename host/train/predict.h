@@ -1,6 +1,8 @@
 #pragma once
 // Names for pictures.
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,5 +23,9 @@ struct Prediction {
 
 /// Decodes and classifies in batches. A file that cannot be read gets its reason in `error`; the rest is unaffected.
 std::vector<Prediction> predict(Model& model, const std::vector<std::string>& paths, int top);
+
+/// Of pictures that are decoded and squashed already (model.height() x model.width() x 3 bytes each): rows of
+/// probabilities in the order of model.classes().
+std::vector<float> class_probabilities(Model& model, std::span<const std::uint8_t* const> pictures);
 
 }  // namespace cudacards

@@ -1,19 +1,16 @@
 #include "host/train/run_report.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <functional>
 
 #include <fmt/format.h>
 
 #include "host/data/files.h"
-#include "host/data/jpeg_encode.h"
-#include "host/data/picture.h"
-#include "host/data/resize.h"
-#include "host/ops/augment_pixels.h"
+#include "host/data/seen_picture.h"
 #include "host/ops/softmax_loss.h"
 #include "host/ops/vendor/onednn_version.h"
+#include "host/report/report_picture.h"
 #include "host/report/table.h"
 #include "host/runtime/cpu.h"
 #include "host/runtime/error.h"
@@ -34,29 +31,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMistakes = 24;  // shown a split
 constexpr std::size_t kTrainingPictures = 36;
-constexpr int kPictureSide = 224;  // pixels at most
-constexpr int kJpegQuality = 82;
 constexpr int kProfileSteps = 3;
-
-/// RGB pixels, made smaller where they are larger than a page needs.
-ReportPicture report_picture(std::string caption, const std::uint8_t* pixels, int height, int width) {
-  ReportPicture picture{std::move(caption), width, height, {}};
-  const int side = std::max(height, width);
-  if (side <= kPictureSide) {
-    picture.jpeg =
-        encode_jpeg(pixels, height, width, static_cast<std::size_t>(width) * 3, kJpegQuality, ChromaSampling::k420);
-    return picture;
-  }
-  Image large(height, width);
-  std::copy_n(pixels, large.bytes(), large.pixels.get());
-  picture.width = std::max(1, width * kPictureSide / side);
-  picture.height = std::max(1, height * kPictureSide / side);
-  Image small(picture.height, picture.width);
-  resize(large, small.height, small.width, small.pixels.get());
-  picture.jpeg = encode_jpeg(small.pixels.get(), small.height, small.width, static_cast<std::size_t>(small.width) * 3,
-                             kJpegQuality, ChromaSampling::k420);
-  return picture;
-}
 
 // ---- the best weights against a split
 
@@ -71,12 +46,6 @@ void keep(std::vector<Miss>& misses, const Miss& miss) {
   misses.push_back(miss);
   std::ranges::stable_sort(misses, std::ranges::greater(), &Miss::probability);
   if (misses.size() > kMistakes) misses.pop_back();
-}
-
-/// What is told of a picture's place: the data's root is told once.
-std::string place_of(const std::string& path, const std::string& root) {
-  const bool is_below = !root.empty() && path.starts_with(root + "/");
-  return printable(is_below ? path.substr(root.size() + 1) : path);
 }
 
 SplitResult try_weights(Model& model, const std::string& split, const Pictures& pictures, const std::string& root) {
@@ -96,7 +65,7 @@ SplitResult try_weights(Model& model, const std::string& split, const Pictures& 
   result.loss = figures.loss;
   result.top5_accuracy = figures.top5_accuracy;
   for (const Miss& miss : misses) {
-    const std::string path = place_of(pictures.sample(miss.picture).path, root);
+    const std::string path = printable_below(pictures.sample(miss.picture).path, root);
     result.mistakes.push_back(
         {.path = path,
          .truth = classes[static_cast<std::size_t>(miss.truth)],
@@ -127,28 +96,18 @@ void add_split(RunReport& report, Model& model, const std::string& split, const 
 
 /// Pictures spread over the whole split, and so over the classes, as epoch 0 saw them.
 std::vector<ReportPicture> training_pictures(const RunConfig& config, const Dataset& dataset) {
-  const int side = config.image_size;
   const std::size_t count = std::min(kTrainingPictures, dataset.train.size());
-  Image seen(side, side), file(side, side);
-  std::vector<float> values(seen.bytes());
-  Buffer scratch(augment_scratch_bytes(side, side), "a picture to be augmented");
   std::vector<ReportPicture> pictures;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t index = i * dataset.train.size() / count;
     const Sample& sample = dataset.train[index];
     try {
-      read_picture(sample.path, side, side, file.pixels.get());
+      const Image seen = seen_picture(sample.path, config.image_size, config.augment, config.seed, index);
+      pictures.push_back(report_picture(dataset.classes[static_cast<std::size_t>(sample.label)], seen.pixels.get(),
+                                        seen.height, seen.width));
     } catch (const Error&) {
       continue;  // training named it
     }
-    const ImageTransform transform =
-        config.augment.enabled() ? draw_transform(config.augment, config.seed, 0, index, side, side) : ImageTransform();
-    augment_picture(file.pixels.get(), side, side, transform, {}, scratch.as<std::byte>().data(), values.data());
-    std::ranges::transform(values, seen.pixels.get(), [](float value) {
-      return static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0f, 255.0f)));
-    });
-    pictures.push_back(
-        report_picture(dataset.classes[static_cast<std::size_t>(sample.label)], seen.pixels.get(), side, side));
   }
   return pictures;
 }

@@ -47,15 +47,19 @@ Graph learning_part(const Graph& graph, std::optional<Node> feature_layer) {
   return feature_layer ? graph.above(*feature_layer) : graph;
 }
 
+enum class Beginning : std::uint8_t { kNew, kResumed };
+
 class Trainer {
  public:
   Trainer(RunConfig config, std::string run, Graph graph, std::optional<Node> feature_layer, TrainingData data,
-          Device& device, DataPlaces places, std::shared_ptr<const TuningTable> tuning, Progress& progress)
+          Device& device, DataPlaces places, std::shared_ptr<const TuningTable> tuning, Progress& progress,
+          RunListeners listeners)
       : config_(std::move(config)),
         run_(std::move(run)),
         data_(std::move(data)),
         tuning_(std::move(tuning)),
         progress_(progress),
+        listeners_(std::move(listeners)),
         graph_(std::move(graph)),
         feature_layer_(feature_layer),
         parameters_(graph_),
@@ -126,6 +130,20 @@ class Trainer {
     progress_.note(fmt::format("features ({}): {} of each picture, computed in {:.1f} s", layer.name, layer.shape[1],
                                seconds_since(start)));
     cache.write(key, features_);
+  }
+
+  void tell_start(Beginning beginning) const {
+    if (!listeners_.on_start) return;
+    listeners_.on_start({.run = run_,
+                         .config = config_,
+                         .classes = data_.classes,
+                         .train_pictures = data_.train.size(),
+                         .valid_pictures = data_.valid.size(),
+                         .parameters = graph_.parameter_count(),
+                         .steps_an_epoch = loader_.batches(),
+                         .epoch = state_.epoch,
+                         .step = state_.step,
+                         .is_resumed = beginning == Beginning::kResumed});
   }
 
   /// A full disk or a folder that cannot be written shows before any work.
@@ -208,6 +226,7 @@ class Trainer {
     const bool is_best = update_state(m);
     save(is_best);
     progress_.epoch(m, config_.epochs, is_best);
+    if (listeners_.on_epoch) listeners_.on_epoch(m, is_best);
   }
 
   /// Moves the state to the start of the next epoch; true where this one was the best by validation accuracy, then
@@ -233,7 +252,10 @@ class Trainer {
   void save(bool is_best) {
     write_metrics(run_, epochs_);
     step_->store();
-    if (is_best) save_best(run_ + "/best.safetensors", parameters_, inference_values(), checkpoint());
+    if (is_best) {
+      save_best(run_ + "/best.safetensors", parameters_, inference_values(), checkpoint());
+      tell_saved(listeners_.on_best, "best.safetensors");
+    }
     save_last();
   }
 
@@ -246,6 +268,12 @@ class Trainer {
     if (state_.step_in_epoch > 0) state_.running.seconds = seconds_of_epoch();
     cudacards::save_last(run_ + "/last.safetensors", parameters_, moment1_.as<float>(), moment2_.as<float>(),
                          average_.as<float>(), checkpoint());
+    tell_saved(listeners_.on_checkpoint, "last.safetensors");
+  }
+
+  template <class Listener>
+  void tell_saved(const Listener& listener, const char* file) const {
+    if (listener) listener(run_ + "/" + file, state_.epoch, state_.step);
   }
 
   Checkpoint checkpoint() const {
@@ -289,6 +317,7 @@ class Trainer {
   const TrainingData data_;
   const std::shared_ptr<const TuningTable> tuning_;  // what the plan's choices came from; null: the lists' order
   Progress& progress_;
+  const RunListeners listeners_;
   const Graph graph_;
   const std::optional<Node> feature_layer_;  // the plan begins behind it
   SplitFeatures features_;
@@ -385,17 +414,19 @@ TrainResult train(const TrainOptions& options) {
       choices_for(learning_part(graph, features), config, *device, resumed ? &*resumed : nullptr, progress);
   const DataPlaces places = plan_memory(options, config, graph, features, dataset, *device, tuning, progress);
   TrainingData data = decode_training_data(dataset, config, progress, options.stop_requested);
-  Trainer trainer(config, folder.path(), std::move(graph), features, std::move(data), *device, places, tuning,
-                  progress);
+  Trainer trainer(config, folder.path(), std::move(graph), features, std::move(data), *device, places, tuning, progress,
+                  options.listeners);
   if (resumes) {
     trainer.resume();
     trainer.find_features(options.stop_requested);
+    trainer.tell_start(Beginning::kResumed);
   } else {
     for (const std::string& line : preset_named(config.preset).notes) progress.note(line);
     if (weights) trainer.start_from(*weights);
     trainer.find_features(options.stop_requested);
     write_text_file(folder.path() + "/run.toml", to_toml(config));
     if (tuning) write_text_file(folder.path() + "/choices.json", to_json(*tuning));
+    trainer.tell_start(Beginning::kNew);
     trainer.save_first();
     folder.keep();
   }

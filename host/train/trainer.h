@@ -12,6 +12,25 @@
 
 namespace cudacards {
 
+/// What a run begins with, or goes on with.
+struct RunStart {
+  std::string run;  // its folder
+  const RunConfig& config;
+  const std::vector<std::string>& classes;
+  std::int64_t train_pictures = 0, valid_pictures = 0, parameters = 0, steps_an_epoch = 0;
+  std::int64_t epoch = 0;  // finished ones
+  std::uint64_t step = 0;  // done
+  bool is_resumed = false;
+};
+
+/// Whoever follows a run. All are called by the thread that trains; an empty one is not called.
+struct RunListeners {
+  std::function<void(const RunStart&)> on_start;
+  std::function<void(const EpochMetrics&, bool is_best)> on_epoch;  // its files are written
+  /// `file` has been replaced: the weights to classify with, of the epoch that has just ended; everything to resume with.
+  std::function<void(const std::string&file, std::int64_t epoch, std::uint64_t step)> on_best, on_checkpoint;
+};
+
 struct TrainOptions {
   RunConfig config;
   std::string resume;  // run folder; empty: a new run
@@ -22,6 +41,7 @@ struct TrainOptions {
   const std::atomic<int>* stop_requested = nullptr;
   std::optional<std::size_t> memory;                // bytes that the run may take; default: what the device has free
   std::function<void(std::uint64_t step)> on_step;  // called after each optimizer step with how many there have been
+  RunListeners listeners;
 };
 
 struct TrainResult {

@@ -68,7 +68,7 @@ TrainingData decode_training_data(const Dataset& dataset, const RunConfig& confi
   TrainingData data{dataset.classes, decode("train", dataset.train, config, dataset, progress, stop),
                     decode("valid", dataset.valid, config, dataset, progress, stop)};
   for (const Duplicates& group : find_duplicates(data.train, data.valid, data.classes)) {
-    progress.note(fmt::format("the same picture {}: {}", meaning_of(group), fmt::join(group.paths, " = ")));
+    progress.note(fmt::format("the same picture {}: {}", meaning_of(group), fmt::join(group.paths(), " = ")));
   }
   if (dataset.valid_source != "valid") progress.note(fmt::format("valid: {}", dataset.valid_source));
   return data;

@@ -64,9 +64,8 @@ Status dense_wgrad(const DenseProblem& problem, DType type, const DenseWgradArgs
 /// How weights are updated: Adam or AdamW, as the optimizer would update their segment.
 struct DenseUpdate {
   OptimizerOptions options;
-  bool decays = false;         // AdamW's weight decay
-  float rate_scale = 1.0f;     // of the learning rate
-  float average_decay = 0.0f;  // of the exponential moving average, where one is kept
+  bool decays = false;      // AdamW's weight decay
+  float rate_scale = 1.0f;  // of the learning rate
 };
 
 struct DenseWgradAdamArgs {

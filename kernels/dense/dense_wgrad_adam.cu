@@ -22,7 +22,6 @@ namespace {
 /// Where the rule and its numbers have been read.
 struct ReadyAdam {
   DenseWgradAdamArgs args;
-  float average_decay;
   AdamRule rule;
 
   __device__ __forceinline__ void quad(const QuadPlace& place, const Quad& gradient) const {
@@ -39,7 +38,7 @@ struct ReadyAdam {
     if (args.average == nullptr) return;
     Quad average = load_quad<float>(args.average, place.offset, place);
 #pragma unroll
-    for (int i = 0; i < 4; ++i) average[i] = moved_average(average[i], average_decay, w[i]);
+    for (int i = 0; i < 4; ++i) average[i] = moved_average(average[i], args.clock->average_decay, w[i]);
     store_quad(args.average, place.offset, place, average);
   }
   __device__ __forceinline__ void row_sum(int row, float sum) const {
@@ -54,7 +53,7 @@ struct AdamEpilogue {
   DenseWgradAdamArgs args;
 
   __device__ __forceinline__ ReadyAdam ready() const {
-    return {args, update.average_decay, AdamRule::of(update.options, *args.clock, update.decays, update.rate_scale)};
+    return {args, AdamRule::of(update.options, *args.clock, update.decays, update.rate_scale)};
   }
 };
 

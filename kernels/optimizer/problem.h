@@ -1,6 +1,7 @@
 #pragma once
 // An update of all parameters as a value: which rule, and which runs of the one parameter buffer it moves.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -47,9 +48,18 @@ inline double adam_correction(const OptimizerOptions& options, std::uint64_t ste
   return std::sqrt(1 - std::pow(double{options.beta2}, t)) / (1 - std::pow(double{options.beta1}, t));
 }
 
-/// What to copy into device memory before a step.
-inline OptimizerClock optimizer_clock(const OptimizerOptions& options, std::uint64_t step, float rate) {
-  return {.step = step, .correction = adam_correction(options, step), .rate = rate};
+/// The average's decay in this step: min(decay, (1 + t) / (10 + t)), t = step + 1, as TensorFlow's
+/// ExponentialMovingAverage with num_updates. Without the second term an average with the decay 0.998 would be made of
+/// what the first steps began with for a thousand steps: half a data set's epochs, where the data set is small.
+inline float average_decay_at(float decay, std::uint64_t step) {
+  const double t = static_cast<double>(step) + 1;
+  return std::min(decay, static_cast<float>((1 + t) / (10 + t)));
+}
+
+/// What to copy into device memory before a step. `average_decay` is of that step.
+inline OptimizerClock optimizer_clock(const OptimizerOptions& options, std::uint64_t step, float rate,
+                                      float average_decay = 0.0f) {
+  return {.step = step, .correction = adam_correction(options, step), .rate = rate, .average_decay = average_decay};
 }
 
 enum class MovingAverage : bool { kNone, kKept };
@@ -59,7 +69,6 @@ struct OptimizerProblem {
   OptimizerOptions options;
   std::int64_t elements = 0;  // of the parameter buffer
   int segments = 0;
-  float average_decay = 0;  // of the moving average, where one is kept
 
   /// The least that an update of every element must move: gradient read; parameter and moments read and written.
   std::int64_t bytes(MovingAverage average, Bf16Copy copy) const {

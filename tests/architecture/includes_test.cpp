@@ -79,12 +79,13 @@ const std::map<std::string, std::set<std::string>>& allowed() {
     below("host/ops", {"host/runtime"});
     below("host/graph", {"host/ops"});
     below("host/data", {"host/ops"});
+    below("host/scene", {"host/data"});
     below("models", {"host/graph"});
     below("weights", {"host/graph"});
     below("host/report", {"host/graph", "host/data"});
     below("host/export", {"weights"});
     below("host/train", {"host/report", "models", "host/export"});
-    below("host/cli", {"host/train"});
+    below("host/cli", {"host/train", "host/scene"});
     return r;
   }();
   return rooms;

@@ -361,6 +361,18 @@ TEST_F(CliCommands, DataStatsCountsAndDraws) {
   EXPECT_THAT(read_bytes(folder_ / "chart.svg"), AllOf(HasSubstr("<svg"), HasSubstr("king of hearts")));
 }
 
+TEST_F(CliCommands, DataStatsMakesAPage) {
+  write_bytes(folder_ / "data/train/joker/bad.jpg", "no picture");
+  const Outcome outcome = run({"data", "stats", "data", "--html", "stats.html"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(read_bytes(folder_ / "stats.html"),
+              AllOf(HasSubstr("13"), HasSubstr("<h2>Bad files</h2>"), HasSubstr("train/joker/bad.jpg")));
+  const Outcome refused = run({"data", "stats", "data", "--html", "gone/stats.html"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("gone/stats.html: cannot write there"));
+  EXPECT_THAT(refused.out, IsEmpty());
+}
+
 TEST_F(CliCommands, DataMakeLeavesAFullFolderAlone) {
   const Outcome outcome = run({"data", "make", "data", "--per-class", "1"});
   EXPECT_EQ(outcome.exit_code, 1);

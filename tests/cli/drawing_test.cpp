@@ -71,6 +71,13 @@ TEST_F(CliDrawing, OfTrainStopsAtOnceAndLeavesNoRun) {
   EXPECT_THAT(names_in(folder_.path() / "data"), IsEmpty());
 }
 
+TEST_F(CliDrawing, OfScenesWritesPicturesAndLabels) {
+  const Outcome outcome = run_program(start({"data", "make", "scenes", "--scenes", "2"}));
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.out, "scenes\n");
+  EXPECT_THAT(names_in(folder_.path() / "scenes"), testing::UnorderedElementsAre("0001.jpg", "0002.jpg", "labels.csv"));
+}
+
 TEST_F(CliDrawing, RemovesWhatAKilledProcessLeft) {
   run_and_signal(start(large_deck_), drawing_has_begun(folder_.path()), SIGKILL);
   EXPECT_THAT(names_in(folder_.path()), SizeIs(1));

@@ -8,11 +8,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <sstream>
 #include <string_view>
 
 #include "host/runtime/error.h"
 #include "host/runtime/log.h"
+#include "tests/support/pseudo_terminal.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cudacards::testing_support {
@@ -56,7 +58,8 @@ void limit_cores(int cores) {
   if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(126);
 }
 
-pid_t start_program(const Start& start, const Streams& streams) {
+/// `terminal` is standard error's descriptor, -1 where it is a file.
+pid_t start_program(const Start& start, const Streams& streams, int terminal = -1) {
   std::vector<char*> arguments = {const_cast<char*>("cudacards")};
   for (const std::string& argument : start.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
@@ -65,7 +68,11 @@ pid_t start_program(const Start& start, const Streams& streams) {
   if (child != 0) return child;
   redirect(streams.folder / "in", O_RDONLY, STDIN_FILENO);
   redirect(streams.out, O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
-  redirect(streams.folder / "err", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, STDERR_FILENO);
+  if (terminal < 0) {
+    redirect(streams.folder / "err", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, STDERR_FILENO);
+  } else if (dup2(terminal, STDERR_FILENO) < 0 || close(terminal) != 0) {
+    _exit(126);
+  }
   change_environment(start.environment);
   limit_cores(start.cores);
   if (!start.folder.empty() && chdir(start.folder.c_str()) != 0) _exit(126);
@@ -95,9 +102,12 @@ int wait_for(pid_t child) {
 
 Outcome run_program(const Start& start) {
   const Streams streams(start);
-  const pid_t child = start_program(start, streams);
+  std::optional<PseudoTerminal> terminal;
+  if (start.terminal_columns > 0) terminal.emplace(start.terminal_columns);
+  const pid_t child = start_program(start, streams, terminal ? terminal->descriptor() : -1);
   CUDACARDS_CHECK(child > 0);
   const int exit_code = wait_for(child);
+  if (terminal) write_bytes(streams.folder / "err", terminal->finish());
   return outcome_of(exit_code, start, streams);
 }
 

@@ -14,6 +14,7 @@ struct Start {
   std::string folder = {};                    // to start in; empty: here
   std::string output_file = {};               // for standard output, instead of catching it
   int cores = 0;                              // that it may use; 0: all
+  int terminal_columns = 0;                   // of a terminal that standard error is (run_program); 0: it is a file
 };
 
 /// The program's warnings are logged here too: a test has to expect them (tests/support/log_watch.h).

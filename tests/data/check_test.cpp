@@ -49,11 +49,11 @@ TEST(CheckDataset, TellsThreeKindsOfDuplicates) {
   put("valid/a/1.jpg", 4);
   const DatasetCheck check = check_dataset({.root = folder.path()});
   ASSERT_EQ(check.duplicates.size(), 3u);
-  EXPECT_THAT(check.duplicates[0].paths, ElementsAre(EndsWith("train/a/1.jpg"), EndsWith("train/a/2.jpg")));
+  EXPECT_THAT(check.duplicates[0].paths(), ElementsAre(EndsWith("train/a/1.jpg"), EndsWith("train/a/2.jpg")));
   EXPECT_FALSE(check.duplicates[0].across_labels || check.duplicates[0].across_splits);
-  EXPECT_THAT(check.duplicates[1].paths, ElementsAre(EndsWith("train/a/3.jpg"), EndsWith("train/b/1.jpg")));
+  EXPECT_THAT(check.duplicates[1].paths(), ElementsAre(EndsWith("train/a/3.jpg"), EndsWith("train/b/1.jpg")));
   EXPECT_TRUE(check.duplicates[1].across_labels);
-  EXPECT_THAT(check.duplicates[2].paths,
+  EXPECT_THAT(check.duplicates[2].paths(),
               ElementsAre(EndsWith("train/b/2.jpg"), EndsWith("train/b/3.jpg"), EndsWith("valid/b/1.jpg")));
   EXPECT_TRUE(check.duplicates[2].across_splits);
   EXPECT_FALSE(check.duplicates[2].across_labels);
@@ -73,7 +73,7 @@ TEST(FindDuplicates, KnowsDecodedPicturesByTheirFilesWithoutOpeningThemAgain) {
   folder.reset();
   const std::vector<Duplicates> duplicates = find_duplicates(train, valid, set.classes);
   ASSERT_EQ(duplicates.size(), 1u) << "bad files are not pictures, and so no duplicates";
-  EXPECT_THAT(duplicates[0].paths, ElementsAre(EndsWith("train/b/000.jpg"), EndsWith("valid/b/000.jpg")));
+  EXPECT_THAT(duplicates[0].paths(), ElementsAre(EndsWith("train/b/000.jpg"), EndsWith("valid/b/000.jpg")));
   EXPECT_TRUE(duplicates[0].across_splits);
   EXPECT_FALSE(duplicates[0].across_labels);
 }
@@ -130,10 +130,10 @@ TEST(RealCards, HaveTwoPairsOfDuplicatesOneOfThemUnderTwoLabels) {
   EXPECT_THAT(check.bad, IsEmpty());
   EXPECT_THAT(check.skipped, IsEmpty());
   ASSERT_EQ(check.duplicates.size(), 2u);
-  EXPECT_THAT(check.duplicates[0].paths,
+  EXPECT_THAT(check.duplicates[0].paths(),
               ElementsAre(EndsWith("four of clubs/127.jpg"), EndsWith("four of spades/120.jpg")));
   EXPECT_TRUE(check.duplicates[0].across_labels);
-  EXPECT_THAT(check.duplicates[1].paths,
+  EXPECT_THAT(check.duplicates[1].paths(),
               ElementsAre(EndsWith("three of diamonds/079.jpg"), EndsWith("three of diamonds/080.jpg")));
   EXPECT_FALSE(check.duplicates[1].across_labels);
 }

@@ -11,7 +11,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr float kRate = 0.01f;
+constexpr float kRate = 0.01f, kDecay = 0.9f;
 
 /// The state before and after a step.
 struct State {
@@ -38,7 +38,7 @@ Bytes fused_on_device(const DenseData<T>& data, const DenseUpdate& update, std::
   DeviceArray<float> moment2(state.moment2, "moment2"), average(state.average, "average");
   DeviceArray<float> diff_bias(state.diff_bias, "diff_bias");
   DeviceArray<Bf16> copy(state.weights.size(), "bf16_weights");
-  DeviceArray<OptimizerClock> clock(std::vector{optimizer_clock(update.options, step, kRate)}, "clock");
+  DeviceArray<OptimizerClock> clock(std::vector{optimizer_clock(update.options, step, kRate, kDecay)}, "clock");
   CUDACARDS_EXPECT_RUNS(dense_wgrad_adam(data.p, kTypeOf<T>, update,
                                          {.src = src.data(),
                                           .diff_dst = diff_dst.data(),
@@ -71,7 +71,7 @@ Bytes in_two_steps(const DenseData<T>& data, const DenseUpdate& update, std::uin
   const OptimizerSegment segment{
       .begin = 0, .end = data.p.weight_elements(), .decays = update.decays, .rate_scale = update.rate_scale};
   optimizer_step(update.options, std::span(&segment, 1), kRate, step, state.weights, diff_weights.read(), state.moment1,
-                 state.moment2, state.average, update.average_decay);
+                 state.moment2, state.average, kDecay);
   for (const float w : state.weights) state.copy.push_back(Bf16(w));
   const std::vector<float> bias = diff_bias.read();
   for (std::size_t i = 0; i < bias.size(); ++i) {
@@ -102,10 +102,8 @@ constexpr Activation kNone = Activation::kNone, kRelu = Activation::kRelu;
 class DenseWgradAdam : public KernelTest, public ::testing::WithParamInterface<DenseCase> {};
 
 TEST_P(DenseWgradAdam, GivesTheOptimizersBytes) {
-  const DenseUpdate update{.options = {.kind = OptimizerKind::kAdamW, .weight_decay = 0.1f},
-                           .decays = true,
-                           .rate_scale = 0.5f,
-                           .average_decay = 0.9f};
+  const DenseUpdate update{
+      .options = {.kind = OptimizerKind::kAdamW, .weight_decay = 0.1f}, .decays = true, .rate_scale = 0.5f};
   expect_the_optimizers_bytes<float>(problem_of(GetParam()), update, GradMode::kOverwrite);
   expect_the_optimizers_bytes<Bf16>(problem_of(GetParam()), update, GradMode::kOverwrite);
 }

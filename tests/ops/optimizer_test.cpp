@@ -127,6 +127,16 @@ TEST(Optimizer, AverageFollowsTheUpdatedParameters) {
   for (std::size_t i = 0; i < b.w.size(); ++i) ASSERT_EQ(average[i], 0.75f * 0.5f + 0.25f * b.w[i]) << i;
 }
 
+// (1 + t) / (10 + t) until it passes the decay; the first step is t = 1.
+TEST(Optimizer, AverageFollowsFasterAtTheBeginning) {
+  EXPECT_EQ(average_decay_at(0.998f, 0), 2.0f / 11.0f);
+  EXPECT_EQ(average_decay_at(0.998f, 8), 0.526315789f);
+  EXPECT_LT(average_decay_at(0.998f, 4488), 0.998f);
+  EXPECT_EQ(average_decay_at(0.998f, 4490), 0.998f);
+  EXPECT_EQ(average_decay_at(0.1f, 0), 0.1f) << "a smaller decay is never raised";
+  EXPECT_EQ(average_decay_at(0.0f, 0), 0.0f);
+}
+
 TEST_P(EveryOptimizer, AtRateZeroLeavesParametersAloneAndAveragesThem) {
   Buffers b(10000);
   std::fill(b.g.begin(), b.g.end(), 0.0f);

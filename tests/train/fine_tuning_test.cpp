@@ -189,6 +189,24 @@ TEST_F(FineTuningRun, ALayerDecayMakesTheStemStayBehind) {
   EXPECT_NEAR(distance_of_stem(0.9f) / distance_of_stem(1), std::pow(0.9, 19), 0.01);
 }
 
+// The decay grows with the steps: a constant 0.9999 would still be at the beginning after so few of them.
+TEST_F(FineTuningRun, TheAverageLeavesTheBeginningBehind) {
+  RunConfig c = config("short");
+  c.epochs = 2;
+  c.ema_decay = 0.9999f;
+  const Tensors last = tensors_of(train({.config = c, .quiet = true}).run + "/last.safetensors");
+  double to_beginning = 0, to_end = 0;
+  for (const auto& [name, beginning] : before_) {
+    if (is_statistic(name)) continue;
+    const std::vector<float>&average = last.at("average/" + name), &end = last.at(name);
+    for (std::size_t i = 0; i < average.size(); ++i) {
+      to_beginning += std::abs(average[i] - beginning[i]);
+      to_end += std::abs(average[i] - end[i]);
+    }
+  }
+  EXPECT_LT(to_end, to_beginning);
+}
+
 TEST_F(FineTuningRun, TheAverageHasStatisticsOfItsOwnAndIsWhatIsValidated) {
   RunConfig c = config("average");
   c.epochs = 2;

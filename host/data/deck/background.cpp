@@ -90,6 +90,39 @@ void paint_clutter(FloatPicture& picture, DeckRandom& random) {
   });
 }
 
+void paint_ground(FloatPicture& picture, Ground ground, DeckRandom& random) {
+  switch (ground) {
+    case Ground::kWhite: {
+      const double grey = random.uniform(235, 255);
+      paint(picture, [&](int, int) { return Colour{grey, grey, grey}; });
+      break;
+    }
+    case Ground::kPlain: {
+      const Colour colour = random.chance(0.4) ? any_colour(random, 0, 40) : any_colour(random, 20, 240);
+      paint(picture, [&](int, int) { return colour; });
+      break;
+    }
+    case Ground::kGradient: {
+      const Colour from = any_colour(random, 20, 250), to = any_colour(random, 20, 250);
+      const double tilt = random.uniform(0, 1);
+      paint(picture, [&](int x, int y) { return mix(from, to, (tilt * x + (1 - tilt) * y) / picture.size()); });
+      break;
+    }
+    case Ground::kFelt:
+      paint_felt(picture, random);
+      break;
+    case Ground::kWood:
+      paint_wood(picture, random);
+      break;
+    case Ground::kCloth:
+      paint_cloth(picture, random);
+      break;
+    case Ground::kClutter:
+      paint_clutter(picture, random);
+      break;
+  }
+}
+
 }  // namespace
 
 std::vector<float> value_noise(int size, double cell_x, double cell_y, DeckRandom& random) {
@@ -117,35 +150,21 @@ std::vector<float> value_noise(int size, double cell_x, double cell_y, DeckRando
 FloatPicture draw_background(int size, DeckRandom& random) {
   FloatPicture picture(size);
   static constexpr double kGrounds[] = {0.28, 0.16, 0.12, 0.12, 0.14, 0.08, 0.10};
-  switch (static_cast<Ground>(random.weighted(kGrounds))) {
-    case Ground::kWhite: {
-      const double grey = random.uniform(235, 255);
-      paint(picture, [&](int, int) { return Colour{grey, grey, grey}; });
-      break;
+  paint_ground(picture, static_cast<Ground>(random.weighted(kGrounds)), random);
+  return picture;
+}
+
+FloatPicture draw_table(int size, DeckRandom& random) {
+  FloatPicture picture(size);
+  static constexpr double kGrounds[] = {0, 0.2, 0.1, 0.25, 0.3, 0.15, 0};
+  paint_ground(picture, static_cast<Ground>(random.weighted(kGrounds)), random);
+  // Light tables exist, but none is as light as paper.
+  const double shade = random.uniform(0.55, 0.8);
+  for (int y = 0; y < size; ++y) {
+    for (int x = 0; x < size; ++x) {
+      float* pixel = picture.at(x, y);
+      for (int k = 0; k < 3; ++k) pixel[k] *= static_cast<float>(shade);
     }
-    case Ground::kPlain: {
-      const Colour colour = random.chance(0.4) ? any_colour(random, 0, 40) : any_colour(random, 20, 240);
-      paint(picture, [&](int, int) { return colour; });
-      break;
-    }
-    case Ground::kGradient: {
-      const Colour from = any_colour(random, 20, 250), to = any_colour(random, 20, 250);
-      const double tilt = random.uniform(0, 1);
-      paint(picture, [&](int x, int y) { return mix(from, to, (tilt * x + (1 - tilt) * y) / size); });
-      break;
-    }
-    case Ground::kFelt:
-      paint_felt(picture, random);
-      break;
-    case Ground::kWood:
-      paint_wood(picture, random);
-      break;
-    case Ground::kCloth:
-      paint_cloth(picture, random);
-      break;
-    case Ground::kClutter:
-      paint_clutter(picture, random);
-      break;
   }
   return picture;
 }

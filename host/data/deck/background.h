@@ -24,5 +24,7 @@ class FloatPicture {
 std::vector<float> value_noise(int size, double cell_x, double cell_y, DeckRandom& random);
 
 FloatPicture draw_background(int size, DeckRandom& random);
+/// Plain, felt, wood or cloth, darker than a card's paper.
+FloatPicture draw_table(int size, DeckRandom& random);
 
 }  // namespace cudacards

@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <opencv2/core.hpp>
 #include <optional>
 
 #include "host/data/deck/face.h"
+#include "host/data/deck/named_cards.h"
 #include "host/data/deck/partial_folder.h"
 #include "host/data/deck/photograph.h"
 #include "host/data/jpeg_encode.h"
@@ -37,39 +35,9 @@ const char* folder_of(DeckSplit split) {
   return "?";
 }
 
-struct NamedCard {
-  std::string name;
-  Card card;
-};
-
-const std::vector<NamedCard>& named_cards() {
-  static const std::vector<NamedCard> cards = [] {
-    constexpr const char* kRanks[] = {"ace",   "two",  "three", "four", "five",  "six", "seven",
-                                      "eight", "nine", "ten",   "jack", "queen", "king"};
-    constexpr const char* kSuitNames[] = {"clubs", "diamonds", "hearts", "spades"};
-    std::vector<NamedCard> all{{"joker", {Rank::kJoker, Suit::kSpades}}};
-    for (int rank = 0; rank < 13; ++rank) {
-      for (int suit = 0; suit < kSuits; ++suit) {
-        all.push_back({fmt::format("{} of {}", kRanks[rank], kSuitNames[suit]),
-                       {static_cast<Rank>(rank + 1), static_cast<Suit>(suit)}});
-      }
-    }
-    std::sort(all.begin(), all.end(), [](const NamedCard& a, const NamedCard& b) { return a.name < b.name; });
-    return all;
-  }();
-  return cards;
-}
-
 PictureKey key_of(const DeckOptions& options, DeckSplit split, int card, int index) {
   return {options.seed, static_cast<std::uint32_t>(split), static_cast<std::uint32_t>(index),
           static_cast<std::uint32_t>(card)};
-}
-
-void write_file(const fs::path& path, const std::vector<std::uint8_t>& bytes) {
-  std::ofstream file(path, std::ios::binary);
-  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  if (!file) throw Error(fmt::format("cannot write {}: {}", path.string(), std::strerror(errno)));
 }
 
 struct Task {
@@ -159,19 +127,7 @@ std::vector<std::uint8_t> draw_card_jpeg(const DeckOptions& options, DeckSplit s
 void make_deck(const std::string& folder, const DeckOptions& options, const WorkProgress& progress) {
   check_options(options);
   cv::setNumThreads(0);  // the pictures are spread over the threads, not the parts of one picture
-  fs::path target = fs::absolute(folder).lexically_normal();
-  if (!target.has_filename()) target = target.parent_path();  // "deck/" and "deck" are the same folder
-  try {
-    if (fs::exists(target) && (!fs::is_directory(target) || !fs::is_empty(target))) {
-      throw Error(fmt::format("{} exists already: choose another folder or remove it", folder));
-    }
-    PartialFolder partial(target);
-    write_pictures(partial.path(), options, progress);
-    partial.publish();
-  } catch (const fs::filesystem_error& problem) {
-    throw Error(
-        fmt::format("cannot make the deck {}: {} ({})", folder, problem.code().message(), problem.path1().string()));
-  }
+  make_whole_folder(folder, [&](const fs::path& partial) { write_pictures(partial, options, progress); });
 }
 
 }  // namespace cudacards

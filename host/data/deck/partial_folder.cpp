@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "host/runtime/error.h"
 
@@ -83,6 +84,29 @@ void PartialFolder::publish() {
   }
   fs::rename(path_, target_);  // an empty folder of that name is replaced
   published_ = true;
+}
+
+void make_whole_folder(const std::string& folder, const std::function<void(const fs::path&)>& fill) {
+  fs::path target = fs::absolute(folder).lexically_normal();
+  if (!target.has_filename()) target = target.parent_path();  // "deck/" and "deck" are the same folder
+  try {
+    if (fs::exists(target) && (!fs::is_directory(target) || !fs::is_empty(target))) {
+      throw Error(fmt::format("{} exists already: choose another folder or remove it", folder));
+    }
+    PartialFolder partial(target);
+    fill(partial.path());
+    partial.publish();
+  } catch (const fs::filesystem_error& problem) {
+    throw Error(
+        fmt::format("cannot make the folder {}: {} ({})", folder, problem.code().message(), problem.path1().string()));
+  }
+}
+
+void write_file(const fs::path& path, const std::vector<std::uint8_t>& bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  if (!file) throw Error(fmt::format("cannot write {}: {}", path.string(), std::strerror(errno)));
 }
 
 }  // namespace cudacards

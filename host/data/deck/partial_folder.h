@@ -1,7 +1,11 @@
 #pragma once
 // A folder that appears whole or not at all.
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
 
 namespace cudacards {
 
@@ -27,5 +31,12 @@ class PartialFolder {
   int lock_ = -1;  // tells the others that this process lives
   bool published_ = false;
 };
+
+/// Calls `fill` with a new folder, which becomes `folder` when that is done. Throws Error where `folder` exists and is
+/// not empty, or where it cannot be written.
+void make_whole_folder(const std::string& folder, const std::function<void(const std::filesystem::path&)>& fill);
+
+/// Throws Error.
+void write_file(const std::filesystem::path& path, const std::vector<std::uint8_t>& bytes);
 
 }  // namespace cudacards

@@ -19,7 +19,7 @@ struct PictureKey {
   std::uint32_t card = 0;   // in card_names()
 };
 
-enum class DeckStream : std::uint32_t { kStyle, kFace, kPhotograph, kNoise, kNeighbour, kJpeg };
+enum class DeckStream : std::uint32_t { kStyle, kFace, kPhotograph, kNoise, kNeighbour, kJpeg, kScene };
 
 class DeckRandom {
  public:
