@@ -30,6 +30,16 @@ from gpu_suite_parts.programs import commit_of  # noqa: E402
 PEERS = {"pytorch": "pytorch_step.py", "keras": "keras_step.py", "onnxruntime": "onnxruntime_step.py"}
 
 
+def fixed_variant(text):
+    """pytorch:fp32:layout=contiguous,execution=compile -> ((peer, precision), options)."""
+    peer, _, rest = text.partition(":")
+    precision, _, pairs = rest.partition(":")
+    variant = dict(pair.split("=", 1) for pair in pairs.split(",") if "=" in pair)
+    if peer not in PEERS or precision not in ("fp32", "bf16") or not variant:
+        raise argparse.ArgumentTypeError(f'"{text}" is not PEER:PRECISION:NAME=VALUE,... such as pytorch:fp32:layout=contiguous')
+    return (peer, precision), variant
+
+
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", choices=["cnn", "mlp", "mobilenetv2", "mobilenetv2-0.35"], default="cnn", help="Keras has the first two")
@@ -47,6 +57,8 @@ def parse_options():
     parser.add_argument("--steps", type=int, default=10, help="timed steps a round (%(default)s)")
     parser.add_argument("--warmup", type=int, default=3, help="steps before the clock starts (%(default)s)")
     parser.add_argument("--sweep-steps", type=int, default=5, help="timed steps when a peer looks for its best variant (%(default)s)")
+    parser.add_argument("--variant", action="append", type=fixed_variant, default=[], metavar="PEER:PRECISION:NAME=VALUE,...",
+                        help="a peer's fastest variant as an earlier search on this machine found it, instead of another search")
     parser.add_argument("--prefix", type=shlex.split, default=[], metavar="WORDS",
                         help="in front of every program that is timed in the rounds: \"chrt -f 20\" on a machine that others use")
     parser.add_argument("--results", default=str(ROOT / "bench" / "results"), help="folder of the JSON file (%(default)s)")
@@ -108,9 +120,11 @@ def contestants(options):
             base = [getattr(options, peer), str(pathlib.Path("bench") / "peers" / script)]
             if peer == "onnxruntime":
                 base += ["--onnx", options.onnx]
-            print(f"{peer} {precision}: looking for its fastest variant", file=sys.stderr)
-            best = run([*base, *common(options, precision, options.sweep_steps), "--sweep"])
-            chosen = [word for name, value in best["variant"].items() for word in (f"--{name}", value)]
+            variant = dict(options.variant).get((peer, precision))
+            if variant is None:
+                print(f"{peer} {precision}: looking for its fastest variant", file=sys.stderr)
+                variant = run([*base, *common(options, precision, options.sweep_steps), "--sweep"])["variant"]
+            chosen = [word for name, value in variant.items() for word in (f"--{name}", value)]
             commands[peer, precision] = [*options.prefix, *base, *common(options, precision, options.steps), *chosen]
     return commands
 

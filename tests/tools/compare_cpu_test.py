@@ -108,6 +108,22 @@ class WholeRun(unittest.TestCase):
         [result] = json.loads(path.read_text(encoding="utf-8"))["results"]
         self.assertTrue(result["command"].startswith("env A=1 "), result["command"])
 
+    def test_a_variant_that_is_known_is_not_looked_for(self):
+        self.program("bench/step", CONTESTANT)
+        peer = self.program("python", INTERPRETER.replace('assert ', 'assert "--sweep" not in sys.argv and '))
+        words = ("--onnxruntime", peer, "--onnx", "cards.onnx", "--precision", "fp32")
+        self.assertEqual(self.compare(*words).returncode, 1)
+        done = self.compare(*words, "--variant", "onnxruntime:fp32:optimization=all,allocator=glibc")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        [path] = self.folder.glob("cpu-*.json")
+        command = json.loads(path.read_text(encoding="utf-8"))["results"][1]["command"]
+        self.assertTrue(command.endswith("--optimization all --allocator glibc"), command)
+
+    def test_a_variant_of_nobody_is_refused(self):
+        for text in ("tensorflow:fp32:a=b", "pytorch:fp16:a=b", "pytorch:fp32", "pytorch:fp32:compile"):
+            done = self.compare("--variant", text)
+            self.assertEqual((done.returncode, f'"{text}" is not PEER' in done.stderr), (2, True), done.stderr)
+
     def test_onnx_runtime_needs_a_network(self):
         done = self.compare("--onnxruntime", "python")
         self.assertEqual(done.returncode, 2)
