@@ -11,6 +11,7 @@
 #include "host/report/html_page.h"
 #include "host/report/markup.h"
 #include "host/report/report_picture.h"
+#include "host/report/table.h"
 #include "host/runtime/error.h"
 
 namespace cudacards {
@@ -61,7 +62,7 @@ const char* meaning_of(const NearDuplicate& pair) {
 std::string near_duplicates_html(const NearDuplicates& found, const std::string& root, std::size_t top) {
   const auto count = [&](Kind kind) { return fmt::format("{}", pairs_of(found, kind).size()); };
   std::string body = fmt::format("<h1>Near duplicates in {}</h1>\n", escape_markup(printable(root)));
-  body += html_key_figures({{"Pictures", fmt::format("{}", found.pictures), "compared, each with each"},
+  body += html_key_figures({{"Pictures", with_commas(found.pictures), "compared, each with each"},
                             {"In two splits", count(Kind::kSplits), "pairs"},
                             {"Under two classes", count(Kind::kClasses), "pairs in one split"},
                             {"In one class", count(Kind::kOneClass), "pairs in one split"}});
@@ -83,9 +84,10 @@ std::string near_duplicates_html(const NearDuplicates& found, const std::string&
 }
 
 ContactSheet near_duplicates_sheet(const NearDuplicates& found, const std::string& root, std::size_t top) {
-  ContactSheet sheet{.title = fmt::format("{} near duplicates among {} pictures", found.pairs.size(), found.pictures),
-                     .side = 128,
-                     .label_width = 240};
+  ContactSheet sheet{
+      .title = fmt::format("{} near duplicates among {} pictures", found.pairs.size(), with_commas(found.pictures)),
+      .side = 128,
+      .label_width = 240};
   for (const NearDuplicate& pair : std::span(found.pairs).first(std::min(top, found.pairs.size()))) {
     ContactSheet::Row row{.title = meaning_of(pair), .notes = {}, .pictures = {}};
     try {
