@@ -93,6 +93,9 @@ class AtomicWrite {
   void open() {
     const fs::path parent = fs::path(path_).parent_path();
     const fs::path folder = parent.empty() ? fs::path(".") : parent;
+    std::error_code ignored;
+    if (had_old_ && fs::is_other(path_, ignored))
+      throw Error(fmt::format("{} is a device or a pipe, which a file would replace: name a file", path_));
     // Opened before anything is written: having too many open files must not be found out after the rename.
     folder_fd_ = open_file(folder.native(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder_fd_ < 0) fail("opening the folder");

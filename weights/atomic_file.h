@@ -13,6 +13,7 @@ namespace cudacards {
 /// compared with what was to be written, then renamed to `path`, then the folder is flushed. On failure the temporary
 /// is removed, the old file stays as it was, and an Error says what failed and what to do. The one exception is named
 /// by its message: when only the last flush, that of the folder, fails, the new file is already in place and whole.
+/// A device or a pipe is refused: the renaming would put a plain file in its place.
 ///
 /// Temporaries that a killed process left behind for this `path` are removed first. A living writer holds a lock
 /// (flock) on its own, so neither a reused process id nor a writer in another container can be mistaken for a dead one.

@@ -9,6 +9,7 @@
 
 #include "host/cli/data_commands.h"
 #include "host/cli/output_file.h"
+#include "host/cli/share_check.h"
 #include "host/cli/stop.h"
 #include "host/data/files.h"
 #include "host/data/near_duplicates.h"
@@ -102,7 +103,7 @@ void add_data_duplicates(CLI::App& data, Action& action) {
       .add_option("--limit", duplicates->limit,
                   "How much two pictures may differ where they differ most: 0 not at all, 1 as if they were any two")
       ->type_name("D")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(from_zero_to_one())
       ->capture_default_str();
   command.add_option("--top", duplicates->top, "So many pairs at most, between splits first, then between classes")
       ->type_name("N")

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,8 +14,10 @@
 #include "host/cli/options.h"
 #include "host/cli/output_file.h"
 #include "host/cli/picture_paths.h"
+#include "host/cli/share_check.h"
 #include "host/data/files.h"
 #include "host/data/image_decode.h"
+#include "host/data/picture_encode.h"
 #include "host/data/picture_folder.h"
 #include "host/data/picture_grid.h"
 #include "host/runtime/error.h"
@@ -26,6 +29,8 @@
 
 namespace cudacards::cli {
 namespace {
+
+constexpr int kFailureColumns = 6, kFailureTile = 420;  // the tile in pixels
 
 struct FindCommand {
   InferenceOptions inference;
@@ -104,6 +109,7 @@ class Finding {
     cards_ += found.size();
     fmt::print("{}",
                command_.json ? json_line(picture.shown, found) + "\n" : text_lines(picture.shown, found, seconds));
+    std::fflush(stdout);  // a photo takes a while, and Ctrl-C ends the program at once
     if (known_) {
       compare_with_known(picture, *image, found);
     } else if (drawings_) {
@@ -119,9 +125,9 @@ class Finding {
     score_.add(agreement);
     const bool fails = !agreement.is_perfect() && !command_.failures.empty();
     if (!drawings_ && !fails) return;
-    Image drawn = draw_found(image, found, known, agreement);
+    const Image drawn = draw_found(image, found, known, agreement);
     if (drawings_) drawings_->add(picture.shown, drawn);
-    if (fails) failures_.push_back({name, std::move(drawn)});
+    if (fails) failures_.push_back({name, fitted(drawn, kFailureTile)});  // whole photos of all would fill the memory
   }
 
   void summarise() {
@@ -140,8 +146,9 @@ class Finding {
   }
 
   void write_failures() const {
-    constexpr int kColumns = 6, kTile = 420;
-    write_picture(command_.failures, picture_grid(failures_, kColumns, kTile));
+    const Image grid = picture_grid(failures_, kFailureColumns, kFailureTile);
+    check_encodable(picture_format_of(command_.failures), grid.height, grid.width);
+    write_picture(command_.failures, grid);
   }
 
   const FindCommand& command_;
@@ -168,7 +175,7 @@ void add_find(CLI::App& app, Action& action) {
   add_inference(command, find->inference, "--model");
   command.add_option("--least-probability", find->least_probability, "What is less probable is no card")
       ->type_name("P")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(from_zero_to_one())
       ->capture_default_str();
   command.add_flag("--json", find->json, "A JSON object a line");
   command

@@ -22,6 +22,7 @@ void check_output(const std::string& path) {
   if (path.empty()) return;
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) throw Error(fmt::format("{}: is a folder; name a file", printable(path)));
+  if (fs::is_other(path, ignored)) throw Error(fmt::format("{}: is a device or a pipe; name a file", printable(path)));
   const std::string parent = fs::path(path).parent_path().string();
   if (access(parent.empty() ? "." : parent.c_str(), W_OK | X_OK) == 0) return;
   throw Error(fmt::format("{}: cannot write there ({})", printable(path), std::strerror(errno)));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <exception>
 #include <memory>
 #include <new>
 #include <utility>
@@ -183,6 +184,9 @@ int run_with_events(const TrainCommand& train) {
     throw;
   } catch (const std::bad_alloc&) {
     events.error("out of memory", 1);
+    throw;
+  } catch (const std::exception& error) {
+    events.error(error.what(), 1);
     throw;
   }
 }

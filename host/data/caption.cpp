@@ -8,7 +8,8 @@
 namespace cudacards {
 namespace {
 
-constexpr int kLeastWidth = 320;  // "queen of diamonds 100.0 %" in letters that can be read
+constexpr int kLeastWidth = 320;     // "queen of diamonds 100.0 %" in letters that can be read
+constexpr int kMostEnlarged = 4096;  // pixels of either side: a picture of one column stays narrow
 constexpr int kLeastLetters = 11, kLettersOfWidth = 30;
 const cv::Scalar kBand(24, 26, 30);
 
@@ -35,8 +36,9 @@ int letter_height(const std::vector<CaptionLine>& lines, int width) {
 }  // namespace
 
 Image with_caption(const Image& image, const std::vector<CaptionLine>& lines) {
-  const int factor = std::max(1, (kLeastWidth + image.width - 1) / image.width);
-  const int width = image.width * factor, height = image.height * factor;
+  const int wanted = (kLeastWidth + image.width - 1) / image.width;
+  const int factor = std::max(1, std::min(wanted, kMostEnlarged / std::max(image.height, image.width)));
+  const int width = std::max(kLeastWidth, image.width * factor), height = image.height * factor;
   const int letters = letter_height(lines, width);
   const int line_height = lettered_size("Ag", letters).height + letters / 3;
   const int band = line_height * static_cast<int>(lines.size()) + letters / 3;
@@ -45,7 +47,7 @@ Image with_caption(const Image& image, const std::vector<CaptionLine>& lines) {
   cv::Mat drawn(result.height, result.width, CV_8UC3, result.pixels.get());
   drawn.setTo(kBand);
   const cv::Mat source(image.height, image.width, CV_8UC3, image.pixels.get());
-  cv::Mat above = drawn.rowRange(0, height);
+  cv::Mat above = drawn(cv::Rect(0, 0, image.width * factor, height));
   cv::resize(source, above, above.size(), 0, 0, cv::INTER_CUBIC);
   int y = height + letters / 3;
   for (const CaptionLine& line : lines) {

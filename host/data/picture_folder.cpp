@@ -10,15 +10,13 @@
 #include <vector>
 
 #include "host/data/files.h"
-#include "host/data/jpeg_encode.h"
+#include "host/data/picture_encode.h"
 #include "host/runtime/error.h"
 
 namespace cudacards {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int kQuality = 92;
 
 std::string stem_of(const std::string& name) {
   std::string stem = fs::path(name).stem().string();
@@ -59,9 +57,12 @@ PictureFolder::PictureFolder(const std::string& folder) : folder_(folder) {
 }
 
 std::string PictureFolder::add(const std::string& name, const Image& image) const {
-  const std::vector<std::uint8_t> bytes =
-      encode_jpeg(image.pixels.get(), image.height, image.width, static_cast<std::size_t>(image.width) * 3, kQuality,
-                  ChromaSampling::k444);
+  try {
+    check_encodable(PictureFormat::kJpeg, image.height, image.width);
+  } catch (const Error& error) {
+    throw Error(fmt::format("{} cannot be drawn: {}", printable(name), error.what()));
+  }
+  const std::vector<std::uint8_t> bytes = encode_picture(image, PictureFormat::kJpeg);
   std::string path;
   const int file = create_beside_others(folder_, stem_of(name), path);
   if (file < 0) throw cannot_write(path);

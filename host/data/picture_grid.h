@@ -13,8 +13,11 @@ struct GridPicture {
   Image image;
 };
 
-/// Rows of `columns` tiles of tile x tile pixels, each with its picture as large as it fits and its caption below. An
-/// empty grid is one empty tile.
-Image picture_grid(const std::vector<GridPicture>& pictures, int columns, int tile);
+/// As large as it fits into side x side pixels.
+Image fitted(const Image& picture, int side);
+
+/// Tiles of tile x tile pixels, each with its picture fitted and its caption below: `least_columns` in a row, more where
+/// the grid would be longer than wide. An empty grid is one empty tile.
+Image picture_grid(const std::vector<GridPicture>& pictures, int least_columns, int tile);
 
 }  // namespace cudacards

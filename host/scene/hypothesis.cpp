@@ -22,7 +22,7 @@ void choose_label(std::span<const float> upright, std::span<const float> turned,
   for (std::size_t k = 0; k < upright.size(); ++k) {
     const double a = upright[k], b = turned[k];
     const double here = one_way ? std::max(a, b) : (a + b) / 2;
-    if (here <= h.probability) continue;
+    if (!(here > h.probability)) continue;  // NaN is nothing that a card could be
     h.probability = here;
     h.label = k;
     h.upside_down = b > a;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <numeric>
 #include <optional>
 #include <string_view>
@@ -15,6 +16,7 @@ namespace cudacards {
 namespace {
 
 constexpr double kLeastOverlap = 0.5;
+constexpr double kFurthest = 1e6;  // pixels: further than in any picture, and near enough to be drawn
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -62,8 +64,9 @@ class Table {
   double number_in(std::string_view cell, std::size_t line) const {
     double value = 0;
     const auto [end, problem] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-    if (problem != std::errc() || end != cell.data() + cell.size())
-      throw Error(fmt::format("{}, line {}: \"{}\" is no number", printable(path_), line, printable(cell)));
+    const bool is_place = std::abs(value) <= kFurthest;  // NaN is none
+    if (problem != std::errc() || end != cell.data() + cell.size() || !is_place)
+      throw Error(fmt::format("{}, line {}: \"{}\" is no number of pixels", printable(path_), line, printable(cell)));
     return value;
   }
 

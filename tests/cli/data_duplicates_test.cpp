@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -83,6 +84,7 @@ TEST_F(CliDataDuplicates, NamesBadFilesAndGoesOn) {
 
 TEST_F(CliDataDuplicates, RefusesWhatCannotBe) {
   std::filesystem::create_directories(folder_.path() / "empty");
+  ASSERT_EQ(mkfifo((folder_ / "pipe").c_str(), 0600), 0);
   struct Case {
     std::vector<std::string> options;
     int exit_code;
@@ -90,7 +92,8 @@ TEST_F(CliDataDuplicates, RefusesWhatCannotBe) {
   };
   for (const Case& c :
        {Case{{"--limit", "2"}, 2, "--limit"}, Case{{"--sheet", "s.txt"}, 2, "name it .png or .jpg"},
-        Case{{"--html", "gone/p.html"}, 1, "cannot write there"}, Case{{"--html", "data"}, 1, "is a folder"}}) {
+        Case{{"--html", "gone/p.html"}, 1, "cannot write there"}, Case{{"--html", "data"}, 1, "is a folder"},
+        Case{{"--html", "pipe"}, 1, "is a device or a pipe"}, Case{{"--limit", "nan"}, 2, "--limit"}}) {
     const Outcome outcome = duplicates(c.options);
     EXPECT_EQ(outcome.exit_code, c.exit_code) << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr(c.message));

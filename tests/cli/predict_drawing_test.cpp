@@ -75,6 +75,27 @@ TEST_F(CliPredictDrawing, EnlargesSmallPicturesAndPutsALineForEachNameBelow) {
   EXPECT_GT(two.height, one.height);
 }
 
+TEST_F(CliPredictDrawing, LeavesAPictureOfOneColumnNarrow) {
+  Image column(3000, 1);
+  std::fill_n(column.pixels.get(), column.bytes(), std::uint8_t{255});
+  write(folder_ / "column.jpg", jpeg(column));
+  ASSERT_EQ(run({"predict", "model.safetensors", "column.jpg", "--draw", "drawn"}).exit_code, 0);
+  const Image drawn = read("drawn/column.jpg");
+  EXPECT_EQ(drawn.width, 320);
+  EXPECT_LT(drawn.height, 3200);
+  EXPECT_GT(drawn.pixels[0], 200);
+  EXPECT_LT(drawn.pixels[300], 100) << "beside it the band goes on";
+}
+
+TEST_F(CliPredictDrawing, SaysWhichPictureIsTooLargeToDraw) {
+  Image tall(65'490, 1);  // with its caption it has more rows than a JPEG can
+  std::fill_n(tall.pixels.get(), tall.bytes(), std::uint8_t{255});
+  write(folder_ / "tall.jpg", jpeg(tall));
+  const Outcome outcome = run({"predict", "model.safetensors", "tall.jpg", "--draw", "drawn"});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("tall.jpg cannot be drawn: "));
+}
+
 TEST_F(CliPredictDrawing, SaysWhatTheFolderSaysWhereItIsAnotherClass) {
   // The same picture in both classes' folders: with one of them the model disagrees, and that picture has a line more.
   fs::copy(folder_ / "data/joker/001.jpg", folder_ / "data/king of hearts/001.jpg");

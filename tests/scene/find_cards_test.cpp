@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <opencv2/imgproc.hpp>
 
 #include "tests/scene/coloured_cards.h"
@@ -53,6 +54,16 @@ TEST(FindCards, FindsACardInEveryPosition) {
     EXPECT_NEAR(found[0].box[2], right, 2);
     EXPECT_NEAR(found[0].box[3], bottom, 2);
   }
+}
+
+TEST(FindCards, WhatAModelHasNoNumberForIsNoCard) {
+  Table table(400, 400);
+  table.lay(card_at({190, 210}, 0), 0);
+  CardNamer namer = disc_namer();
+  namer.probabilities = [](std::span<const std::uint8_t* const> cards) {
+    return std::vector<float>(cards.size() * 3, std::numeric_limits<float>::quiet_NaN());
+  };
+  EXPECT_THAT(find_cards(table.photo(), namer, kLeast), IsEmpty());
 }
 
 TEST(FindCards, CountsCornersClockwiseFromACardsUpperLeft) {

@@ -55,6 +55,8 @@ TEST_F(KnownCardsFile, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(problem("filename,xmin,ymin,xmax,ymax\n"), HasSubstr("labels.csv: the header has no column rank"));
   EXPECT_THAT(problem(header + "a,joker,1,2,3\n"), HasSubstr("line 2: 5 columns, and the header has 6"));
   EXPECT_THAT(problem(header + "a,joker,1,2,3,4\na,joker,1,two,3,4\n"), HasSubstr("line 3: \"two\" is no number"));
+  for (const std::string number : {"nan", "inf", "-1e300", "1e400"})
+    EXPECT_THAT(problem(header + "a,joker,1,2,3," + number + "\n"), HasSubstr("\"" + number + "\" is no number"));
   EXPECT_THAT(problem(header + "a,joker,1,2,1,4\n"), HasSubstr("line 2: a box without pixels"));
   EXPECT_THROW(read_known_cards(folder_ / "missing.csv"), Error);
 }

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -341,6 +342,9 @@ TEST_F(AtomicFile, SaysWhatIsWrongWithTheFolder) {
               AllOf(HasSubstr("Not a directory"), HasSubstr("create the folder first")));
   fs::create_directory(folder_ / "directory");
   EXPECT_THAT(refusal(folder_ / "directory"), AllOf(HasSubstr("renaming"), HasSubstr("Is a directory")));
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_THAT(refusal(folder_ / "pipe"), HasSubstr("is a device or a pipe, which a file would replace"));
+  EXPECT_TRUE(fs::is_fifo(folder_ / "pipe"));
   EXPECT_THAT(refusal(folder_ / std::string(300, 'n')), HasSubstr("File name too long"));
   if (::geteuid() != 0) {  // root may write everywhere
     fs::permissions(folder_.path(), fs::perms::owner_read | fs::perms::owner_exec);
