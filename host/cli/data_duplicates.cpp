@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -16,6 +17,7 @@
 #include "host/data/picture_encode.h"
 #include "host/report/near_duplicates_report.h"
 #include "host/report/progress.h"
+#include "host/report/table.h"
 #include "host/runtime/log.h"
 #include "host/runtime/threads.h"
 #include "host/train/run_folder.h"
@@ -58,8 +60,8 @@ void print_pairs(std::span<const NearDuplicate> pairs) {
 void print_sum(const NearDuplicates& found) {
   const auto splits = std::ranges::count_if(found.pairs, &NearDuplicate::across_splits);
   const auto classes = std::ranges::count_if(found.pairs, &NearDuplicate::across_labels);
-  fmt::print("{} near duplicates among {} pictures: {} in two splits, {} under two classes\n", found.pairs.size(),
-             found.pictures, splits, classes);
+  fmt::print("{} among {}: {} in two splits, {} under two classes\n",
+             counted(std::ssize(found.pairs), "near duplicate"), counted(found.pictures, "picture"), splits, classes);
 }
 
 int run(const DuplicatesCommand& command) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -20,6 +21,7 @@
 #include "host/data/picture_encode.h"
 #include "host/data/picture_folder.h"
 #include "host/data/picture_grid.h"
+#include "host/report/table.h"
 #include "host/runtime/error.h"
 #include "host/runtime/log.h"
 #include "host/scene/draw_found.h"
@@ -54,8 +56,7 @@ std::string json_line(const std::string& path, const std::vector<FoundCard>& fou
 }
 
 std::string text_lines(const std::string& path, const std::vector<FoundCard>& found, double seconds) {
-  std::string text =
-      fmt::format("{}: {} card{} ({:.2f} s)\n", path, found.size(), found.size() == 1 ? "" : "s", seconds);
+  std::string text = fmt::format("{}: {} ({:.2f} s)\n", path, counted(std::ssize(found), "card"), seconds);
   for (const FoundCard& card : found) {
     text += fmt::format("  {:<18} {:>5.1f} %  {:.0f},{:.0f} to {:.0f},{:.0f}\n", card.label, 100 * card.probability,
                         card.box[0], card.box[1], card.box[2], card.box[3]);
@@ -132,7 +133,8 @@ class Finding {
 
   void summarise() {
     if (photos_ > 0)
-      log_note(fmt::format("{} photos, {} cards, {:.2f} s a photo", photos_, cards_, seconds_ / photos_));
+      log_note(fmt::format("{}, {}, {:.2f} s a photo", counted(photos_, "photo"),
+                           counted(static_cast<std::int64_t>(cards_), "card"), seconds_ / photos_));
     if (!known_) return;
     const std::string line =
         fmt::format("recall {:.3f} ({} of {} cards), precision {:.3f} ({} of {} found), {} photos", score_.recall(),

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <system_error>
 
 #include "host/cli/commands.h"
 #include "host/cli/usage.h"
@@ -27,9 +28,14 @@ int fail(const std::string& line, int exit_code) {
   return exit_code;
 }
 
+/// As a shell shows it. Commands that finish what they write go on when nobody reads their results any more
+/// (stop_on_signals), and then end as quietly as the others.
+constexpr int kReaderGone = 128 + SIGPIPE;
+
 /// A full disk behind `> file` is a failure too.
 int flush_results(int exit_code) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+  if (errno == EPIPE) return kReaderGone;
   return fail(fmt::format("cannot write to standard output: {}", std::strerror(errno)), kFailed);
 }
 
@@ -77,6 +83,8 @@ int main(int argc, char** argv) {
     return cli::fail(error.what(), error.exit_code());
   } catch (const std::bad_alloc&) {
     return cli::fail("out of memory; a smaller --batch needs less", cli::kFailed);
+  } catch (const std::system_error& error) {  // fmt::print's among them
+    return error.code().value() == EPIPE ? cli::kReaderGone : cli::fail(error.what(), cli::kFailed);
   } catch (const std::exception& error) {
     return cli::fail(error.what(), cli::kFailed);
   }

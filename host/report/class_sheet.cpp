@@ -9,6 +9,7 @@
 #include "host/data/seen_picture.h"
 #include "host/data/shuffle.h"
 #include "host/report/contact_sheet.h"
+#include "host/report/table.h"
 #include "host/runtime/error.h"
 #include "host/runtime/threads.h"
 
@@ -34,7 +35,7 @@ RowOfClass read_row(const std::vector<Sample>& samples, const std::vector<std::i
                     const std::string& class_name, const ClassSheetOptions& options) {
   RowOfClass result;
   result.row.title = class_name;
-  result.row.notes = {fmt::format("{} picture{}", places.size(), places.size() == 1 ? "" : "s")};
+  result.row.notes = {counted(std::ssize(places), "picture")};
   for (const std::int64_t place : places) {
     if (result.row.pictures.size() == static_cast<std::size_t>(options.per_class)) break;
     const auto index = static_cast<std::uint64_t>(place);

@@ -1,6 +1,7 @@
 #include "host/report/near_duplicates_report.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <span>
 
@@ -84,10 +85,10 @@ std::string near_duplicates_html(const NearDuplicates& found, const std::string&
 }
 
 ContactSheet near_duplicates_sheet(const NearDuplicates& found, const std::string& root, std::size_t top) {
-  ContactSheet sheet{
-      .title = fmt::format("{} near duplicates among {} pictures", found.pairs.size(), with_commas(found.pictures)),
-      .side = 128,
-      .label_width = 240};
+  ContactSheet sheet{.title = fmt::format("{} among {}", counted(std::ssize(found.pairs), "near duplicate"),
+                                          counted(found.pictures, "picture")),
+                     .side = 128,
+                     .label_width = 240};
   for (const NearDuplicate& pair : std::span(found.pairs).first(std::min(top, found.pairs.size()))) {
     ContactSheet::Row row{.title = meaning_of(pair), .notes = {}, .pictures = {}};
     try {

@@ -15,6 +15,10 @@ std::string with_commas(std::int64_t value) {
   return digits;
 }
 
+std::string counted(std::int64_t count, const std::string& noun) {
+  return with_commas(count) + ' ' + noun + (count == 1 ? "" : "s");
+}
+
 void Table::add(std::vector<std::string> row) {
   CUDACARDS_CHECK(row.size() == columns_.size());
   rows_.push_back(std::move(row));

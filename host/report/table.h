@@ -17,6 +17,9 @@ struct Column {
 /// "12,945,269".
 std::string with_commas(std::int64_t value);
 
+/// "1 picture", "7,624 pictures".
+std::string counted(std::int64_t count, const std::string& noun);
+
 class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
