@@ -27,11 +27,11 @@ using testing_support::SmallRun;
 
 // Three classes whose bars, the means of the labelled probabilities, are 0.7, 0.6 and 0.525.
 TEST(ConfidentLearning, SuspectsWhereAnotherClassIsAsSureAsUsual) {
-  const std::vector<float> probabilities = {0.9f, 0.05f, 0.05f,  // 0, and 0 is sure
-                                            0.5f, 0.45f, 0.05f,  // 0, below every threshold
-                                            0.1f, 0.8f,  0.1f,   // 1
-                                            0.6f, 0.4f,  0.0f,   // 1, but 0 is more probable: not as sure as usual
-                                            0.4f, 0.1f,  0.5f,   // 2
+  const std::vector<float> probabilities = {0.9f, 0.05f, 0.05f,   // 0, and 0 is sure
+                                            0.5f, 0.45f, 0.05f,   // 0, below every threshold
+                                            0.1f, 0.8f,  0.1f,    // 1
+                                            0.6f, 0.4f,  0.0f,    // 1, but 0 is more probable: not as sure as usual
+                                            0.4f, 0.1f,  0.5f,    // 2
                                             0.0f, 0.45f, 0.55f};  // 2
   const std::vector<int> labels = {0, 0, 1, 1, 2, 2};
   const std::vector<bool> learned(6, true);

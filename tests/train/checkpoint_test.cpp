@@ -163,8 +163,8 @@ TEST_F(CheckpointFile, OfTheBestHoldsTheAverageOfWhatMovesAndTheCurrentValuesOfT
   int frozen = 0;
   for (const Parameter& p : parameters_.list()) {
     const auto expected = p.moves ? std::span<const float>(average_).subspan(static_cast<std::size_t>(p.begin),
-                                                                                 parameters_.values(p).size())
-                                      : std::span<const float>(parameters_.values(p));
+                                                                             parameters_.values(p).size())
+                                  : std::span<const float>(parameters_.values(p));
     EXPECT_TRUE(std::ranges::equal(std::as_const(loaded).values(p), expected)) << p.name;
     frozen += p.moves ? 0 : 1;
   }

@@ -186,7 +186,8 @@ TEST_F(FeatureRun, TheKeyIsOfWeightsDataAndArithmeticAndOfNothingElse) {
       {"weights", [&](RunConfig& c) { c.weights = other_weights; }},
       {"size", [](RunConfig& c) { c.image_size = 40; }},
       {"precision", [](RunConfig& c) { c.precision = Precision::kBf16; }},
-      {"other-data", [&](RunConfig& c) { c.data_train = c.data + "/train", c.data_valid = c.data + "/train", c.data = ""; }},
+      {"other-data",
+       [&](RunConfig& c) { c.data_train = c.data + "/train", c.data_valid = c.data + "/train", c.data = ""; }},
       {"implementation", [](RunConfig& c) { c.impl = ImplChoice::kReference; }},
       {"threads", [](RunConfig& c) { c.threads = 1; }},
   };
