@@ -132,11 +132,8 @@ std::unique_ptr<Kernel> make(const Operation& operation, const Problem& problem)
 
 #else
 
-Verdict supports(const Operation&, const Problem&) {
-  return Verdict::no("needs AVX-512, which this program was not built for");
-}
-
-std::unique_ptr<Kernel> make(const Operation&, const Problem&) { CUDACARDS_CHECK(false, "built without AVX-512"); }
+constexpr auto supports = no_without_avx512;
+constexpr auto make = none_without_avx512;
 
 #endif
 

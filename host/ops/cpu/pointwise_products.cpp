@@ -41,6 +41,20 @@ void in_groups(std::int64_t count, Body body) {
   for (; i < count; ++i) body(i, std::integral_constant<int, 1>());
 }
 
+/// sum += the product of a column, left[0], left[step], ..., and a row of vectors.
+template <int kRows, int kColumns, class T>
+inline void add_outer(const float* left, std::int64_t step, const T* right, Lanes (&sum)[kRows][kColumns]) {
+  Lanes row[kColumns];
+#pragma GCC unroll 3
+  for (int v = 0; v < kColumns; ++v) row[v] = take<Lanes>(right + 16 * v);
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+    const Lanes x = everywhere<Lanes>(left[i * step]);
+#pragma GCC unroll 3
+    for (int v = 0; v < kColumns; ++v) sum[i][v] = multiply_add(x, row[v], sum[i][v]);
+  }
+}
+
 /// A tile of dst: `src` (pixels, narrow), `weights` from the tile's first channel on.
 template <int kRows, int kColumns, Activation kActivation, class T>
 inline void widen_tile(const PointwiseSizes& sizes, const float* src, const float* weights, const float* bias,
@@ -52,17 +66,7 @@ inline void widen_tile(const PointwiseSizes& sizes, const float* src, const floa
 #pragma GCC unroll 8
     for (int p = 0; p < kRows; ++p) sum[p][v] = start;
   }
-  for (std::int64_t n = 0; n < sizes.narrow; ++n) {
-    Lanes column[kColumns];
-#pragma GCC unroll 3
-    for (int v = 0; v < kColumns; ++v) column[v] = take<Lanes>(weights + n * sizes.wide + 16 * v);
-#pragma GCC unroll 8
-    for (int p = 0; p < kRows; ++p) {
-      const Lanes x = everywhere<Lanes>(src[p * sizes.narrow + n]);
-#pragma GCC unroll 3
-      for (int v = 0; v < kColumns; ++v) sum[p][v] = multiply_add(x, column[v], sum[p][v]);
-    }
-  }
+  for (std::int64_t n = 0; n < sizes.narrow; ++n) add_outer(src + n, sizes.narrow, weights + n * sizes.wide, sum);
 #pragma GCC unroll 8
   for (int p = 0; p < kRows; ++p) {
 #pragma GCC unroll 3
@@ -89,17 +93,8 @@ inline void add_outer_tile(const PointwiseSizes& sizes, std::int64_t pixels, con
 #pragma GCC unroll 3
     for (int v = 0; v < kColumns; ++v) sum[n][v] = everywhere<Lanes>(0.0f);
   }
-  for (std::int64_t p = 0; p < pixels; ++p) {
-    Lanes row[kColumns];
-#pragma GCC unroll 3
-    for (int v = 0; v < kColumns; ++v) row[v] = take<Lanes>(wide_rows + p * sizes.wide + 16 * v);
-#pragma GCC unroll 8
-    for (int n = 0; n < kRows; ++n) {
-      const Lanes x = everywhere<Lanes>(narrow_rows[p * sizes.narrow + n]);
-#pragma GCC unroll 3
-      for (int v = 0; v < kColumns; ++v) sum[n][v] = multiply_add(x, row[v], sum[n][v]);
-    }
-  }
+  for (std::int64_t p = 0; p < pixels; ++p)
+    add_outer(narrow_rows + p * sizes.narrow, 1, wide_rows + p * sizes.wide, sum);
 #pragma GCC unroll 8
   for (int n = 0; n < kRows; ++n) {
 #pragma GCC unroll 3
