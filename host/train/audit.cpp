@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <map>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -52,31 +52,20 @@ std::vector<Listed> list_pictures(const Dataset& dataset) {
 /// others.
 std::vector<float> probabilities_of(Model& model, std::vector<Listed>& listed, std::vector<BadFile>& bad,
                                     const WorkProgress& progress) {
-  const std::vector<std::string>& classes = model.classes();
-  std::map<std::string, std::size_t> index;
-  for (std::size_t i = 0; i < classes.size(); ++i) index[classes[i]] = i;
-  const auto slice = 4 * static_cast<std::size_t>(model.plan().options().batch);  // for progress to be seen
+  std::vector<std::string> paths;
+  for (const Listed& picture : listed) paths.push_back(picture.file.path);
   std::vector<float> probabilities;
   std::vector<Listed> good;
-  for (std::size_t first = 0; first < listed.size(); first += slice) {
-    const std::size_t count = std::min(slice, listed.size() - first);
-    std::vector<std::string> paths;
-    for (std::size_t i = 0; i < count; ++i) paths.push_back(listed[first + i].file.path);
-    const std::vector<Prediction> predictions = predict(model, paths, static_cast<int>(classes.size()));
-    for (std::size_t i = 0; i < count; ++i) {
-      const Prediction& p = predictions[i];
-      const bool has_numbers = std::ranges::none_of(p.top, [](const Guess& g) { return std::isnan(g.probability); });
-      if (!p.error.empty() || !has_numbers) {
-        bad.push_back({printable(p.path), p.error.empty() ? "the model gives no number (NaN)" : p.error});
-        continue;
-      }
-      good.push_back(std::move(listed[first + i]));
-      probabilities.resize(probabilities.size() + classes.size());
-      float* row = probabilities.data() + probabilities.size() - classes.size();
-      for (const Guess& guess : p.top) row[index.at(guess.label)] = static_cast<float>(guess.probability);
+  classify_files(model, paths, [&](std::size_t file, const float* row, const std::string& error) {
+    const std::span found(row, row ? model.classes().size() : 0);
+    if (!row || std::ranges::any_of(found, [](float p) { return std::isnan(p); })) {
+      bad.push_back({printable(paths[file]), row ? "the model gives no number (NaN)" : error});
+    } else {
+      good.push_back(std::move(listed[file]));
+      probabilities.insert(probabilities.end(), found.begin(), found.end());
     }
-    if (progress) progress(static_cast<std::int64_t>(first + count), static_cast<std::int64_t>(listed.size()));
-  }
+    if (progress) progress(static_cast<std::int64_t>(file) + 1, static_cast<std::int64_t>(paths.size()));
+  });
   listed = std::move(good);
   return probabilities;
 }

@@ -43,7 +43,7 @@ std::vector<float> class_probabilities(Model& model, std::span<const std::uint8_
   return probabilities;
 }
 
-std::vector<Prediction> predict(Model& model, const std::vector<std::string>& paths, int top) {
+void classify_files(Model& model, const std::vector<std::string>& paths, const FileClassified& take) {
   const auto batch = static_cast<std::size_t>(model.plan().options().batch);
   const std::size_t picture_bytes =
       static_cast<std::size_t>(model.height()) * static_cast<std::size_t>(model.width()) * 3;
@@ -51,29 +51,31 @@ std::vector<Prediction> predict(Model& model, const std::vector<std::string>& pa
   std::vector<const std::uint8_t*> images(batch);
   for (std::size_t i = 0; i < batch; ++i) images[i] = pixels.as<std::uint8_t>().data() + i * picture_bytes;
 
-  std::vector<Prediction> predictions(paths.size());
   for (std::size_t first = 0; first < paths.size(); first += batch) {
     const std::size_t rows = std::min(batch, paths.size() - first);
+    std::vector<std::string> errors(rows);
     parallel_ranges(static_cast<std::int64_t>(rows), [&](std::int64_t begin, std::int64_t end, int) {
       for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-        Prediction& prediction = predictions[first + i];
-        prediction.path = paths[first + i];
         try {
-          read_picture(prediction.path, model.height(), model.width(),
+          read_picture(paths[first + i], model.height(), model.width(),
                        pixels.as<std::uint8_t>().data() + i * picture_bytes);
         } catch (const Error& error) {
-          prediction.error = error.what();
+          errors[i] = error.what();
         }
       }
     });
     const std::vector<float> probabilities = class_probabilities(model, std::span(images).first(rows));
-    for (std::size_t i = 0; i < rows; ++i) {
-      Prediction& prediction = predictions[first + i];
-      if (prediction.error.empty()) {
-        prediction.top = best_guesses(probabilities.data() + i * model.classes().size(), model.classes(), top);
-      }
-    }
+    for (std::size_t i = 0; i < rows; ++i)
+      take(first + i, errors[i].empty() ? probabilities.data() + i * model.classes().size() : nullptr, errors[i]);
   }
+}
+
+std::vector<Prediction> predict(Model& model, const std::vector<std::string>& paths, int top) {
+  std::vector<Prediction> predictions;
+  classify_files(model, paths, [&](std::size_t file, const float* probabilities, const std::string& error) {
+    predictions.push_back({.path = paths[file], .top = {}, .error = error});
+    if (probabilities) predictions.back().top = best_guesses(probabilities, model.classes(), top);
+  });
   return predictions;
 }
 

@@ -2,6 +2,7 @@
 // Names for pictures.
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,8 +22,15 @@ struct Prediction {
   std::string error;       // why it could not be read, else empty
 };
 
-/// Decodes and classifies in batches. A file that cannot be read gets its reason in `error`; the rest is unaffected.
+/// The likeliest `top` classes of each file. A file that cannot be read gets its reason in `error`; the rest is unaffected.
 std::vector<Prediction> predict(Model& model, const std::vector<std::string>& paths, int top);
+
+/// Hears of the files in their order: row i of probabilities, in the order of model.classes(), or null and why the file
+/// could not be read.
+using FileClassified = std::function<void(std::size_t file, const float* probabilities, const std::string& error)>;
+
+/// Decodes and classifies in batches. What `take` throws stops the work.
+void classify_files(Model& model, const std::vector<std::string>& paths, const FileClassified& take);
 
 /// Of pictures that are decoded and squashed already (model.height() x model.width() x 3 bytes each): rows of
 /// probabilities in the order of model.classes().
