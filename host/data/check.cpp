@@ -19,11 +19,19 @@ struct Finding {
   std::string reason = {};  // empty: decodes
 };
 
-void look_at(Finding& finding) {
+std::vector<Finding> findings_of(std::vector<ScannedFile> files) {
+  std::vector<Finding> findings;
+  for (ScannedFile& file : files) findings.push_back({std::move(file)});
+  return findings;
+}
+
+enum class Depth { kBytes, kPicture };
+
+void look_at(Finding& finding, Depth depth) {
   try {
     const std::vector<std::uint8_t> bytes = read_file(finding.file.path);
     finding.digest = sha256(bytes);
-    decode_image(bytes);
+    if (depth == Depth::kPicture) decode_image(bytes);
   } catch (const Error& error) {
     finding.reason = error.what();
   }
@@ -81,16 +89,9 @@ std::vector<std::string> Duplicates::paths() const {
 }
 
 std::vector<Duplicates> find_identical(std::vector<ScannedFile> files) {
-  std::vector<Finding> findings;
-  for (ScannedFile& file : files) findings.push_back({std::move(file)});
-  parallel_items(static_cast<std::int64_t>(findings.size()), {}, [&](std::int64_t i) {
-    Finding& finding = findings[static_cast<std::size_t>(i)];
-    try {
-      finding.digest = sha256(read_file(finding.file.path));
-    } catch (const Error& error) {
-      finding.reason = error.what();
-    }
-  });
+  std::vector<Finding> findings = findings_of(std::move(files));
+  parallel_items(static_cast<std::int64_t>(findings.size()), {},
+                 [&](std::int64_t i) { look_at(findings[static_cast<std::size_t>(i)], Depth::kBytes); });
   return group_equal(findings);
 }
 
@@ -114,10 +115,9 @@ bool DatasetCheck::passes() const {
 
 DatasetCheck check_dataset(const DatasetOptions& options) {
   FolderScan scan = scan_folders(options);
-  std::vector<Finding> files;
-  for (ScannedFile& file : files_of(scan)) files.push_back({std::move(file)});
+  std::vector<Finding> files = findings_of(files_of(scan));
   parallel_ranges(static_cast<std::int64_t>(files.size()), [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; ++i) look_at(files[static_cast<std::size_t>(i)]);
+    for (std::int64_t i = begin; i < end; ++i) look_at(files[static_cast<std::size_t>(i)], Depth::kPicture);
   });
 
   DatasetCheck check;
