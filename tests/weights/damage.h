@@ -14,7 +14,11 @@
 
 namespace cudacards::testing_support {
 
+#ifdef __SANITIZE_ADDRESS__  // which keeps up to 256 MiB of freed memory, to catch who still uses it
+inline constexpr std::int64_t kMemoryAllowance = std::int64_t{64 + 256} << 20;
+#else
 inline constexpr std::int64_t kMemoryAllowance = std::int64_t{64} << 20;
+#endif
 inline constexpr double kSecondsAllowance = 1.0;
 
 /// Of this process, so that a busy machine is not taken for a hang.
