@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -11,8 +12,11 @@
 
 #include "host/cli/commands.h"
 #include "host/cli/options.h"
+#include "host/cli/output_file.h"
 #include "host/cli/picture_paths.h"
+#include "host/cli/stop.h"
 #include "host/data/files.h"
+#include "host/report/progress.h"
 #include "host/report/table.h"
 #include "host/runtime/error.h"
 #include "host/runtime/log.h"
@@ -60,12 +64,15 @@ void note_report(const ImportCommand& command, const ImportResult& result) {
 }
 
 int run_import(ImportCommand command) {
+  check_output(command.options.out);
   set_threads(command.threads);
   if (!command.labels.empty()) command.options.labels = read_labels(command.labels);
   if (!command.calibrate.empty()) {
     for (const PicturePath& picture : expand(command.calibrate)) command.options.calibrate.push_back(picture.path);
   }
-  const ImportResult result = import_weights(command.options);
+  Progress progress(/*quiet=*/false);
+  const std::atomic<int>& stop_signal = stop_on_signals();
+  const ImportResult result = import_weights(command.options, counting("measuring statistics", progress, &stop_signal));
   note_report(command, result);
   fmt::print("{}\n", command.options.out);
   return 0;

@@ -10,6 +10,7 @@
 #include "host/data/picture.h"
 #include "host/graph/plan.h"
 #include "host/runtime/error.h"
+#include "host/runtime/threads.h"
 
 namespace cudacards {
 namespace {
@@ -21,21 +22,27 @@ struct Moments {
   std::vector<double> sum, squares;
   std::int64_t count = 0;
 
-  void add(const float* values, std::int64_t rows, std::size_t channels) {  // (rows, channels)
-    sum.resize(channels);
-    squares.resize(channels);
-    for (std::int64_t row = 0; row < rows; ++row) {
-      for (std::size_t c = 0; c < channels; ++c) {
-        const double value = *values++;
-        sum[c] += value;
-        squares[c] += value * value;
-      }
-    }
+  void add(const float* values, std::int64_t rows, std::int64_t channels) {  // (rows, channels)
+    sum.resize(static_cast<std::size_t>(channels));
+    squares.resize(static_cast<std::size_t>(channels));
+    parallel_ranges(channels, [&](std::int64_t begin, std::int64_t end, int) {
+      for (std::int64_t row = 0; row < rows; ++row) add_row(values + row * channels, begin, end);
+    });
     count += rows;
   }
   double mean(std::size_t c) const { return sum[c] / static_cast<double>(count); }
   double variance(std::size_t c) const {
     return std::max(0.0, squares[c] / static_cast<double>(count) - mean(c) * mean(c));
+  }
+
+ private:
+  void add_row(const float* row, std::int64_t begin, std::int64_t end) {
+    double *const s = sum.data(), *const q = squares.data();
+    for (std::int64_t c = begin; c < end; ++c) {
+      const double value = row[c];
+      s[c] += value;
+      q[c] += value * value;
+    }
   }
 };
 
@@ -50,7 +57,7 @@ MomentsOfLayers layers_before_norms(const Graph& graph) {
 }
 
 void measure(const Graph& graph, Parameters& parameters, const std::vector<std::string>& pictures,
-             MomentsOfLayers& moments) {
+             MomentsOfLayers& moments, const WorkProgress& progress) {
   const auto height = static_cast<int>(graph.input_shape()[1]), width = static_cast<int>(graph.input_shape()[2]);
   // Unfused: a fused convolution never shows what its batch norm reads.
   Plan plan = Plan::make(graph, parameters, {.batch = kBatch, .mode = Mode::kInfer, .fuse = false});
@@ -60,22 +67,23 @@ void measure(const Graph& graph, Parameters& parameters, const std::vector<std::
   for (std::size_t i = 0; i < kBatch; ++i) images[i] = pixels.data() + i * picture_bytes;
   for (std::size_t first = 0; first < pictures.size(); first += kBatch) {
     const std::size_t count = std::min(kBatch, pictures.size() - first);
-    for (std::size_t i = 0; i < count; ++i) {
+    parallel_items(static_cast<std::int64_t>(count), {}, [&](std::int64_t item) {
+      const auto i = static_cast<std::size_t>(item);
       try {
         read_picture(pictures[first + i], height, width, pixels.data() + i * picture_bytes);
       } catch (const Error& error) {
         throw Error(fmt::format("cannot calibrate with {}: {}", printable(pictures[first + i]), error.what()));
       }
-    }
+    });
     plan.observe({.images = images, .transforms = {}}, Step{}, [&](const PlanNode& node, const void* dst) {
       const auto wanted = moments.find(node.layers.front());
       if (wanted == moments.end()) return;
       const Shape& shape = node.problem.dst.shape;
       const std::int64_t channels = shape.sizes().back();
       const std::int64_t rows_a_picture = shape.elements() / channels / shape[0];
-      wanted->second.add(static_cast<const float*>(dst), rows_a_picture * static_cast<std::int64_t>(count),
-                         static_cast<std::size_t>(channels));
+      wanted->second.add(static_cast<const float*>(dst), rows_a_picture * static_cast<std::int64_t>(count), channels);
     });
+    if (progress) progress(static_cast<std::int64_t>(first + count), static_cast<std::int64_t>(pictures.size()));
   }
 }
 
@@ -92,10 +100,11 @@ void set_statistics(const Layer& layer, const BatchNorm& norm, const Moments& mo
 
 }  // namespace
 
-void calibrate_batch_norms(const Graph& graph, Parameters& parameters, const std::vector<std::string>& pictures) {
+void calibrate_batch_norms(const Graph& graph, Parameters& parameters, const std::vector<std::string>& pictures,
+                           const WorkProgress& progress) {
   CUDACARDS_CHECK(!pictures.empty());
   MomentsOfLayers moments = layers_before_norms(graph);
-  measure(graph, parameters, pictures, moments);
+  measure(graph, parameters, pictures, moments, progress);
   for (const Layer& layer : graph.layers()) {
     if (const auto* norm = dynamic_cast<const BatchNorm*>(layer.operation.get()))
       set_statistics(layer, *norm, moments.at(layer.inputs.front()), parameters);

@@ -99,7 +99,7 @@ std::map<std::string, std::string> metadata_of(const ImportOptions& options, con
 
 }  // namespace
 
-ImportResult import_weights(const ImportOptions& options) {
+ImportResult import_weights(const ImportOptions& options, const WorkProgress& calibrated) {
   const auto source = open_tensor_source(options.source);
   const Naming naming = recognise_names(*source, mobilenet_name_families());
   const std::optional<int> outputs = classifier_outputs(*source, naming);
@@ -119,7 +119,7 @@ ImportResult import_weights(const ImportOptions& options) {
     if (!result.report.folded)
       throw UsageError(
           fmt::format("{} has its batch norms' own statistics: leave out the calibration", options.source));
-    calibrate_batch_norms(graph, parameters, options.calibrate);
+    calibrate_batch_norms(graph, parameters, options.calibrate, calibrated);
   }
 
   std::vector<TensorView> tensors;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "host/runtime/threads.h"
 #include "host/train/weights_file.h"
 #include "weights/import.h"
 
@@ -26,8 +27,8 @@ struct ImportResult {
 
 /// With a classifier in the source the file is a checkpoint of the head imagenet; without one it has features only. The
 /// source's tensors that fit nowhere are left out and named in the report. Throws Error; `out` is written whole or not
-/// at all.
-ImportResult import_weights(const ImportOptions& options);
+/// at all. `calibrated` counts the pictures of the calibration; what it throws stops the work.
+ImportResult import_weights(const ImportOptions& options, const WorkProgress& calibrated = {});
 
 /// One name a line. Names that come twice (ImageNet has two "crane"s) get their number: classes are told apart by name.
 std::vector<std::string> read_labels(const std::string& path);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 
 #include "host/data/picture.h"
 #include "host/graph/plan.h"
@@ -138,6 +139,21 @@ TEST_F(ImportWeights, CalibrationLeavesResultsAsTheyWere) {
   EXPECT_GT(largest_difference(logits("assumed.safetensors", true), assumed), 1e-2);
   o.calibrate = {folder_ / "none.jpg"};
   EXPECT_THAT(error_text([&] { import_weights(o); }), HasSubstr("cannot calibrate with " + folder_ / "none.jpg"));
+}
+
+TEST_F(ImportWeights, CalibrationCountsItsPicturesAndCanBeStopped) {
+  write_folded(folder_ / "folded", 1000);
+  ImportOptions o = options("folded", "calibrated.safetensors");
+  for (int i = 0; i < 5; ++i) o.calibrate.insert(o.calibrate.end(), pictures_.begin(), pictures_.end());
+  std::vector<std::int64_t> counted;
+  import_weights(o, [&](std::int64_t done, std::int64_t all) {
+    EXPECT_EQ(all, 20);
+    counted.push_back(done);
+  });
+  EXPECT_THAT(counted, ElementsAre(16, 20)) << "by batches";
+  o.out = folder_ / "stopped.safetensors";
+  EXPECT_EQ(error_text([&] { import_weights(o, [](auto, auto) { throw Error("stopped"); }); }), "stopped");
+  EXPECT_FALSE(std::filesystem::exists(o.out));
 }
 
 TEST_F(ImportWeights, StatisticsThatAreThereAreNotMeasuredAgain) {
