@@ -37,6 +37,11 @@ void look_at(Finding& finding, Depth depth) {
   }
 }
 
+void look_at(std::vector<Finding>& findings, Depth depth) {
+  parallel_items(static_cast<std::int64_t>(findings.size()), {},
+                 [&](std::int64_t i) { look_at(findings[static_cast<std::size_t>(i)], depth); });
+}
+
 std::vector<Duplicates> group_equal(const std::vector<Finding>& files) {
   std::map<Sha256, std::vector<const Finding*>> by_digest;
   for (const Finding& file : files) {
@@ -90,8 +95,7 @@ std::vector<std::string> Duplicates::paths() const {
 
 std::vector<Duplicates> find_identical(std::vector<ScannedFile> files) {
   std::vector<Finding> findings = findings_of(std::move(files));
-  parallel_items(static_cast<std::int64_t>(findings.size()), {},
-                 [&](std::int64_t i) { look_at(findings[static_cast<std::size_t>(i)], Depth::kBytes); });
+  look_at(findings, Depth::kBytes);
   return group_equal(findings);
 }
 
@@ -116,9 +120,7 @@ bool DatasetCheck::passes() const {
 DatasetCheck check_dataset(const DatasetOptions& options) {
   FolderScan scan = scan_folders(options);
   std::vector<Finding> files = findings_of(files_of(scan));
-  parallel_ranges(static_cast<std::int64_t>(files.size()), [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; ++i) look_at(files[static_cast<std::size_t>(i)], Depth::kPicture);
-  });
+  look_at(files, Depth::kPicture);
 
   DatasetCheck check;
   check.pictures = static_cast<std::int64_t>(files.size());

@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <span>
 
 #include "host/data/files.h"
-#include "host/data/picture.h"
 #include "host/graph/plan.h"
 #include "host/runtime/error.h"
 #include "host/runtime/threads.h"
+#include "host/train/file_batch.h"
 
 namespace cudacards {
 namespace {
@@ -58,24 +59,17 @@ MomentsOfLayers layers_before_norms(const Graph& graph) {
 
 void measure(const Graph& graph, Parameters& parameters, const std::vector<std::string>& pictures,
              MomentsOfLayers& moments, const WorkProgress& progress) {
-  const auto height = static_cast<int>(graph.input_shape()[1]), width = static_cast<int>(graph.input_shape()[2]);
   // Unfused: a fused convolution never shows what its batch norm reads.
   Plan plan = Plan::make(graph, parameters, {.batch = kBatch, .mode = Mode::kInfer, .fuse = false});
-  const std::size_t picture_bytes = std::size_t{3} * static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
-  std::vector<std::uint8_t> pixels(kBatch * picture_bytes);
-  std::vector<const std::uint8_t*> images(kBatch);
-  for (std::size_t i = 0; i < kBatch; ++i) images[i] = pixels.data() + i * picture_bytes;
+  FileBatch files(kBatch, static_cast<int>(graph.input_shape()[1]), static_cast<int>(graph.input_shape()[2]));
   for (std::size_t first = 0; first < pictures.size(); first += kBatch) {
     const std::size_t count = std::min(kBatch, pictures.size() - first);
-    parallel_items(static_cast<std::int64_t>(count), {}, [&](std::int64_t item) {
-      const auto i = static_cast<std::size_t>(item);
-      try {
-        read_picture(pictures[first + i], height, width, pixels.data() + i * picture_bytes);
-      } catch (const Error& error) {
-        throw Error(fmt::format("cannot calibrate with {}: {}", printable(pictures[first + i]), error.what()));
-      }
-    });
-    plan.observe({.images = images, .transforms = {}}, Step{}, [&](const PlanNode& node, const void* dst) {
+    files.read(std::span(pictures).subspan(first, count));
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!files.errors()[i].empty())
+        throw Error(fmt::format("cannot calibrate with {}: {}", printable(pictures[first + i]), files.errors()[i]));
+    }
+    plan.observe({.images = files.images(), .transforms = {}}, Step{}, [&](const PlanNode& node, const void* dst) {
       const auto wanted = moments.find(node.layers.front());
       if (wanted == moments.end()) return;
       const Shape& shape = node.problem.dst.shape;

@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "host/data/picture.h"
 #include "host/ops/softmax_loss.h"
-#include "host/runtime/buffer.h"
-#include "host/runtime/error.h"
-#include "host/runtime/threads.h"
+#include "host/train/file_batch.h"
 
 namespace cudacards {
 namespace {
@@ -45,28 +42,15 @@ std::vector<float> class_probabilities(Model& model, std::span<const std::uint8_
 
 void classify_files(Model& model, const std::vector<std::string>& paths, const FileClassified& take) {
   const auto batch = static_cast<std::size_t>(model.plan().options().batch);
-  const std::size_t picture_bytes =
-      static_cast<std::size_t>(model.height()) * static_cast<std::size_t>(model.width()) * 3;
-  Buffer pixels(batch * picture_bytes, "a batch of pictures");
-  std::vector<const std::uint8_t*> images(batch);
-  for (std::size_t i = 0; i < batch; ++i) images[i] = pixels.as<std::uint8_t>().data() + i * picture_bytes;
-
+  FileBatch files(batch, model.height(), model.width());
   for (std::size_t first = 0; first < paths.size(); first += batch) {
     const std::size_t rows = std::min(batch, paths.size() - first);
-    std::vector<std::string> errors(rows);
-    parallel_ranges(static_cast<std::int64_t>(rows), [&](std::int64_t begin, std::int64_t end, int) {
-      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-        try {
-          read_picture(paths[first + i], model.height(), model.width(),
-                       pixels.as<std::uint8_t>().data() + i * picture_bytes);
-        } catch (const Error& error) {
-          errors[i] = error.what();
-        }
-      }
-    });
-    const std::vector<float> probabilities = class_probabilities(model, std::span(images).first(rows));
-    for (std::size_t i = 0; i < rows; ++i)
-      take(first + i, errors[i].empty() ? probabilities.data() + i * model.classes().size() : nullptr, errors[i]);
+    files.read(std::span(paths).subspan(first, rows));
+    const std::vector<float> probabilities = class_probabilities(model, files.images().first(rows));
+    for (std::size_t i = 0; i < rows; ++i) {
+      const std::string& error = files.errors()[i];
+      take(first + i, error.empty() ? probabilities.data() + i * model.classes().size() : nullptr, error);
+    }
   }
 }
 

@@ -130,7 +130,9 @@ class Child {
                              .tv_nsec = (left % std::chrono::seconds(1)).count()};
       pollfd report{.fd = report_, .events = POLLIN, .revents = 0};
       if (::ppoll(&report, 1, &timeout, nullptr) <= 0) return version;
-      version = next_report();
+      const std::uint64_t next = next_report();
+      if (next == 0) return version;  // the child is dead
+      version = next;
     }
   }
   /// Returns how the child ended.
